@@ -1,0 +1,7 @@
+//! The suite: contracts between the parts, and the product as its users meet it.
+
+#![allow(missing_docs, reason = "tests say in their names what they are about")]
+
+mod command_service;
+mod conformance;
+mod tidy;
