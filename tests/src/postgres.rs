@@ -99,13 +99,14 @@ pub fn start_cluster(settings: &[&str]) -> io::Result<(PgConnectOptions, Child)>
         server.push("-c fsync=off".to_owned());
     }
     let script = format!(
-        "{} {} >{}/log 2>&1 & server=$!; cat >/dev/null; kill -INT $server; wait $server; rm -rf {}",
-        programs.join("postgres").display(),
-        server.join(" "),
-        folder.display(),
-        folder.display(),
+        "{prefix} {program} {settings} >{folder}/log 2>&1 & server=$!
+         cat >/dev/null; kill -INT $server; wait $server; rm -rf {folder}",
+        prefix = if is_root() { SETPRIV.join(" ") } else { String::new() },
+        program = programs.join("postgres").display(),
+        settings = server.join(" "),
+        folder = folder.display(),
     );
-    let watcher = as_user(Path::new("sh")).args(["-c", &script]).stdin(Stdio::piped()).spawn()?;
+    let watcher = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn()?;
     let options = PgConnectOptions::new_without_pgpass()
         .host("127.0.0.1")
         .port(port)
@@ -114,14 +115,19 @@ pub fn start_cluster(settings: &[&str]) -> io::Result<(PgConnectOptions, Child)>
     Ok((options, watcher))
 }
 
+const SETPRIV: [&str; 4] = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n")
+}
+
 /// PostgreSQL refuses to run as root, so root runs it as `nobody`.
 fn as_user(program: &Path) -> Command {
-    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if !root {
+    if !is_root() {
         return Command::new(program);
     }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(program);
+    let mut command = Command::new(SETPRIV[0]);
+    command.args(&SETPRIV[1..]).arg(program);
     command.current_dir("/");
     command
 }

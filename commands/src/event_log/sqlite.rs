@@ -37,6 +37,7 @@ pub struct SqliteLog {
     streams: StreamRepository,
     readers: SqlitePool,
     keys: SqlitePool,
+    options: SqliteConnectOptions,
 }
 
 impl SqliteLog {
@@ -48,7 +49,7 @@ impl SqliteLog {
         let options = options(log);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options.clone().read_only(true))
+            .connect_with(options.clone().pragma("query_only", "on"))
             .await
             .map_err(unavailable)?;
         let keys = SqlitePoolOptions::new()
@@ -56,7 +57,7 @@ impl SqliteLog {
             .connect_with(self::options(keys).pragma("secure_delete", "on"))
             .await
             .map_err(unavailable)?;
-        let mut writer = SqliteWriter::connect(options, keys.clone()).await.map_err(unavailable)?;
+        let mut writer = SqliteWriter::connect(options.clone(), keys.clone()).await.map_err(unavailable)?;
         writer.finish_key_destructions().await.map_err(unavailable)?;
         let head = read_head(&readers).await?;
         Ok(Self {
@@ -64,6 +65,7 @@ impl SqliteLog {
             streams: StreamRepository::sqlite(readers.clone()),
             readers,
             keys,
+            options,
         })
     }
 }
@@ -198,8 +200,7 @@ impl EventLog for SqliteLog {
     }
 
     async fn fence(&self) -> Result<i64, ReadError> {
-        let options = self.readers.connect_options().as_ref().clone().read_only(false);
-        let mut connection = SqliteConnection::connect_with(&options).await.map_err(unavailable)?;
+        let mut connection = SqliteConnection::connect_with(&self.options).await.map_err(unavailable)?;
         let row = sqlx::query("UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch")
             .fetch_one(&mut connection)
             .await
@@ -209,8 +210,7 @@ impl EventLog for SqliteLog {
     }
 
     async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError> {
-        let options = self.readers.connect_options().as_ref().clone().read_only(false);
-        let mut connection = SqliteConnection::connect_with(&options).await.map_err(unavailable)?;
+        let mut connection = SqliteConnection::connect_with(&self.options).await.map_err(unavailable)?;
         let done = sqlx::query("DELETE FROM commands WHERE command_id < $1")
             .bind(crate::clock::first_uuid_of(before).to_string())
             .execute(&mut connection)
