@@ -80,6 +80,20 @@ impl Store {
             }
         }
     }
+
+    /// The one number that a query against the log's database answers.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count(&self, sql: &str) -> Result<i64, sqlx::Error> {
+        match self {
+            Self::Sqlite(folder) => {
+                let options = SqliteConnectOptions::new().filename(folder.path().join("log.db"));
+                sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await
+            }
+            Self::Postgres(options) => sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await,
+        }
+    }
 }
 
 async fn migrate(file: &Path, migrator: &Migrator) {

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "tests say in their names what they are about")]
 
-mod command_service;
+#[macro_use]
 mod conformance;
+mod command_service;
 mod tidy;

@@ -16,7 +16,6 @@ use tests::clock::ManualClock;
 use tests::stores::Store;
 use uuid::Uuid;
 
-use super::on_every_backend;
 
 on_every_backend! {
     an_append_is_read_back_byte_for_byte,

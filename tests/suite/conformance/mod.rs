@@ -1,7 +1,5 @@
 //! What every event log guarantees, run against each backend.
 
-mod event_log;
-
 /// Runs each named scenario once on every backend.
 macro_rules! on_every_backend {
     ($($scenario:ident),+ $(,)?) => {
@@ -21,4 +19,5 @@ macro_rules! on_every_backend {
     };
 }
 
-pub(crate) use on_every_backend;
+
+mod event_log;
