@@ -10,6 +10,7 @@ use cqrs_es::DomainEvent;
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use schemars::JsonSchema;
 use serde_json::Value;
+use serde_json::error::Category;
 
 /// The stored name of a kind of event and the version that this program writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,14 +140,14 @@ impl Upcasters {
             .iter()
             .find(|known| known.name == name)
             .ok_or_else(|| DecodeError::UnknownType { name: name.to_owned() })?;
-        let malformed = |error: &dyn fmt::Display| DecodeError::Malformed {
+        let malformed = |reason: String| DecodeError::Malformed {
             name: name.to_owned(),
             version: version.to_owned(),
-            reason: redacted(&error.to_string()),
+            reason,
         };
-        let stored: u32 = version.parse().map_err(|error| malformed(&error))?;
+        let stored: u32 = version.parse().map_err(|_| malformed("no such version".to_owned()))?;
         if stored == known.version {
-            return serde_json::from_str(payload).map_err(|error| malformed(&error));
+            return serde_json::from_str(payload).map_err(|error| malformed(reason(&error)));
         }
         if stored > known.version {
             return Err(DecodeError::NewerVersion {
@@ -155,12 +156,12 @@ impl Upcasters {
                 known: known.version,
             });
         }
-        let payload = serde_json::from_str(payload).map_err(|error| malformed(&error))?;
+        let payload = serde_json::from_str(payload).map_err(|error| malformed(reason(&error)))?;
         let lifted = self.lift(name, version, payload);
         if lifted.event_version != known.version.to_string() {
-            return Err(malformed(&"no upcaster lifts it to the current version"));
+            return Err(malformed("no upcaster lifts it to the current version".to_owned()));
         }
-        serde_json::from_value(lifted.payload).map_err(|error| malformed(&error))
+        serde_json::from_value(lifted.payload).map_err(|error| malformed(reason(&error)))
     }
 
     fn lift(&self, name: &str, version: &str, payload: Value) -> SerializedEvent {
@@ -183,17 +184,29 @@ impl Upcasters {
     }
 }
 
-/// serde_json quotes offending values between backticks; they may be personal data.
-fn redacted(message: &str) -> String {
-    let mut quoted = false;
-    message
-        .chars()
-        .filter(|&c| {
-            let keep = !quoted || c == '`';
-            if c == '`' || c == '"' {
-                quoted = !quoted;
-            }
-            keep
-        })
-        .collect()
+/// What is wrong with a payload, in words of the program alone. serde_json quotes stored values and
+/// unknown keys, which may be personal data and may hold quotation marks themselves, so a message
+/// passes only where its shape proves that the rest of it is text of this program.
+fn reason(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let place = match error.line() {
+        0 => String::new(),
+        line => format!(" at line {line} column {}", error.column()),
+    };
+    let starts = |with: &&str| message.starts_with(with);
+    if ["missing field `", "duplicate field `"].iter().any(|with| starts(&with)) {
+        return message;
+    }
+    if let Some(with) = ["unknown field", "unknown variant"].iter().find(|with| starts(with)) {
+        return format!("{with}{place}");
+    }
+    let expected = message.rfind(", expected ").filter(|_| {
+        ["invalid type: ", "invalid value: ", "invalid length "].iter().any(|with| starts(&with))
+    });
+    match (error.classify(), expected) {
+        (Category::Data, Some(from)) => message[from + 2..].to_owned(),
+        (Category::Data, None) => format!("a value breaks the rules of its type{place}"),
+        (Category::Eof, _) => format!("the JSON ends early{place}"),
+        (Category::Syntax | Category::Io, _) => format!("not JSON{place}"),
+    }
 }

@@ -15,6 +15,8 @@ pub mod codec;
 pub mod contracts;
 pub mod customer;
 pub mod envelope;
+#[cfg(test)]
+mod fixtures;
 pub mod ids;
 pub mod operator;
 pub mod personal;

@@ -62,7 +62,8 @@ pub struct FieldDefinition {
     /// Largest number that it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<Decimal>,
-    /// Stages that a clue enters only with a value in this field.
+    /// Stages that a clue enters only with a value in this field. Capture and reopening, which enter
+    /// the first stage, demand nothing: a clue is never turned away for what nobody asked yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required_at: Vec<StageKey>,
 }
@@ -116,6 +117,26 @@ pub enum FieldValueError {
 
 fn bound(bound: &Option<Decimal>) -> String {
     bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string())
+}
+
+impl FieldKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] =
+        [Self::Text, Self::Choice, Self::Number, Self::Flag, Self::Date, Self::Instant, Self::Money];
+
+    /// The stable word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Choice => "choice",
+            Self::Number => "number",
+            Self::Flag => "flag",
+            Self::Date => "date",
+            Self::Instant => "instant",
+            Self::Money => "money",
+        }
+    }
 }
 
 impl FieldValue {

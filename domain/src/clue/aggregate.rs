@@ -10,7 +10,7 @@ use super::event::{ClueEvent as Event, FollowUp, FollowUpChannel, FollowUpOutcom
 use super::need::Need;
 use super::viewing::ViewingState;
 use crate::aggregate::{Aggregate, delegate_to_cqrs_es};
-use crate::business_line::{BusinessLine, FieldValue, StageCategory};
+use crate::business_line::{BusinessLine, FieldDefinition, FieldValue, StageCategory};
 use crate::ids::{ClueId, CustomerId, OperatorId, TeamId, ViewingId};
 use crate::personal::Personal;
 use crate::values::{Code, FieldKey, Instant, LineKey, Money, StageKey};
@@ -373,13 +373,18 @@ impl Clue {
         if !graph.allows(&from, &to) {
             return Err(Error::StageMoveNotAllowed { from, to });
         }
-        let missing = |field: &&crate::business_line::FieldDefinition| {
-            field.required_at.contains(&to) && !self.fields.contains(&field.key)
-        };
-        if let Some(field) = line.fields().find(missing) {
-            return Err(Error::FieldRequired { field: field.key.clone(), stage: to });
-        }
+        self.enterable(&to, line)?;
         Ok(vec![Event::StageMoved { from, to, graph_version: line.graph_version() }])
+    }
+
+    /// Every field that the stage requires has a value.
+    fn enterable(&self, stage: &StageKey, line: &BusinessLine) -> Result<(), Error> {
+        let missing =
+            |field: &&FieldDefinition| field.required_at.contains(stage) && !self.fields.contains(&field.key);
+        match line.fields().find(missing) {
+            Some(field) => Err(Error::FieldRequired { field: field.key.clone(), stage: stage.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn set_need(&self, need: Need) -> Result<Vec<Event>, Error> {
@@ -415,6 +420,7 @@ impl Clue {
     }
 
     fn end_viewing(&self, viewing: ViewingId, end: ViewingState, event: Event) -> Result<Vec<Event>, Error> {
+        self.live()?;
         match self.viewings.get(&viewing) {
             None => Err(Error::ViewingUnknown { viewing }),
             Some(ViewingState::Booked { .. }) => Ok(vec![event]),
@@ -435,10 +441,11 @@ impl Clue {
         if !policy.reasons.is_empty() && !policy.reasons.iter().any(|known| known.key == reason) {
             return Err(Error::LossReasonUnknown { reason });
         }
+        let stage = outcome(line, StageCategory::Lost)?;
+        self.enterable(&stage, line)?;
         if policy.review {
             return Ok(vec![Event::LossProposed { by, reason, note }]);
         }
-        let stage = outcome(line, StageCategory::Lost)?;
         Ok(vec![Event::Lost { by, approved_by: None, reason, stage, note }])
     }
 
@@ -469,7 +476,9 @@ impl Clue {
         if amount.is_some_and(|amount| amount.minor < 0 || Some(amount.currency) != line.currency()) {
             return Err(Error::Amount);
         }
-        Ok(vec![Event::Won { stage: outcome(line, StageCategory::Won)?, amount }])
+        let stage = outcome(line, StageCategory::Won)?;
+        self.enterable(&stage, line)?;
+        Ok(vec![Event::Won { stage, amount }])
     }
 
     fn invalidate(&self, reason: Code) -> Result<Vec<Event>, Error> {
