@@ -21,6 +21,8 @@ pub mod ids;
 pub mod operator;
 pub mod personal;
 pub mod ports;
+#[cfg(test)]
+mod properties;
 pub mod team;
 pub mod values;
 
