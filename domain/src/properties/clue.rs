@@ -31,7 +31,7 @@ fn assignee() -> impl Strategy<Value = Assignee> {
         1 => Just(AssigneeStanding::Suspended),
         1 => Just(AssigneeStanding::OutsideLine),
     ];
-    (0..3_u128, standing).prop_map(|(operator, standing)| Assignee {
+    (0..2_u128, standing).prop_map(|(operator, standing)| Assignee {
         operator_id: id(operator),
         team_id: Some(id(7)),
         standing,
@@ -103,7 +103,7 @@ fn ownership(line: Arc<BusinessLine>) -> impl Strategy<Value = Command> {
         1 => Just(Command::Pool),
         2 => (assignee(), minute()).prop_map(|(to, at)| Command::Assign { to, at }),
         3 => (assignee(), minute()).prop_map(move |(by, at)| Command::Claim { by, line: line.clone(), at }),
-        1 => minute().prop_map(|at| Command::Release { at, note: None }),
+        3 => minute().prop_map(|at| Command::Release { at, note: None }),
         1 => (assignee(), minute()).prop_map(|(to, at)| Command::Transfer { to, at }),
     ]
 }
@@ -155,7 +155,7 @@ fn commands() -> impl Strategy<Value = (Arc<BusinessLine>, Vec<Command>)> {
         let line = lines()[which].clone();
         let command = prop_oneof![
             1 => capture(line.clone()),
-            3 => ownership(line.clone()),
+            5 => ownership(line.clone()),
             5 => work(&line),
             8 => viewing(),
             2 => outcome(line.clone()),
