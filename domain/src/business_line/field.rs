@@ -1,7 +1,7 @@
 //! Custom fields of a business line: typed, validated, known by a key that never changes.
 
 use rust_decimal::Decimal;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::personal::Personal;
@@ -58,9 +58,11 @@ pub struct FieldDefinition {
     pub options: Vec<FieldOption>,
     /// Smallest number that it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optional_decimal")]
     pub min: Option<Decimal>,
     /// Largest number that it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optional_decimal")]
     pub max: Option<Decimal>,
     /// Stages that a clue enters only with a value in this field. Capture and reopening, which enter
     /// the first stage, demand nothing: a clue is never turned away for what nobody asked yet.
@@ -77,7 +79,7 @@ pub enum FieldValue {
     /// One option.
     Choice(OptionKey),
     /// A decimal number.
-    Number(Decimal),
+    Number(#[schemars(schema_with = "decimal")] Decimal),
     /// Yes or no.
     Flag(bool),
     /// A calendar day.
@@ -113,6 +115,15 @@ pub enum FieldValueError {
     /// Too long, or empty.
     #[error("takes 1 to 4000 characters")]
     Length,
+}
+
+/// Decimals are JSON text, never JSON numbers, which many readers turn into floats.
+fn decimal(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "decimal", "pattern": r"^-?\d+(\.\d+)?$" })
+}
+
+fn optional_decimal(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [decimal(generator), { "type": "null" }] })
 }
 
 fn bound(bound: &Option<Decimal>) -> String {

@@ -174,7 +174,7 @@ fn fields_are_set_while_the_clue_lives() {
     let set = || set_fields(&[("owners", Some(FieldValue::Number(2.into())))]);
     let event = Event::FieldsSet { values: [(read("owners"), Some(FieldValue::Number(2.into())))].into() };
     for past in [captured(), pooled(), owned(), in_review()] {
-        accepted(&past, set(), &[event.clone()]);
+        accepted(&past, set(), std::slice::from_ref(&event));
     }
     refused_after_the_end(&set());
 }
