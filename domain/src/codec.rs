@@ -194,15 +194,15 @@ fn reason(error: &serde_json::Error) -> String {
         line => format!(" at line {line} column {}", error.column()),
     };
     let starts = |with: &&str| message.starts_with(with);
-    if ["missing field `", "duplicate field `"].iter().any(|with| starts(with)) {
+    if ["missing field `", "duplicate field `"].iter().any(starts) {
         return message;
     }
     if let Some(with) = ["unknown field", "unknown variant"].iter().find(|with| starts(with)) {
         return format!("{with}{place}");
     }
-    let expected = message.rfind(", expected ").filter(|_| {
-        ["invalid type: ", "invalid value: ", "invalid length "].iter().any(|with| starts(with))
-    });
+    let expected = message
+        .rfind(", expected ")
+        .filter(|_| ["invalid type: ", "invalid value: ", "invalid length "].iter().any(starts));
     match (error.classify(), expected) {
         (Category::Data, Some(from)) => message[from + 2..].to_owned(),
         (Category::Data, None) => format!("a value breaks the rules of its type{place}"),
