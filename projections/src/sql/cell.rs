@@ -242,6 +242,12 @@ word_cells! {
         domain::clue::FollowUpOutcome::Declined => "declined",
         domain::clue::FollowUpOutcome::WrongNumber => "wrong_number",
     }
+    domain::clue::Intent {
+        domain::clue::Intent::Buy => "buy",
+        domain::clue::Intent::Sell => "sell",
+        domain::clue::Intent::Exchange => "exchange",
+        domain::clue::Intent::Other => "other",
+    }
     domain::customer::StarBasis {
         domain::customer::StarBasis::Person => "person",
         domain::customer::StarBasis::Score => "score",

@@ -51,7 +51,7 @@ macro_rules! record {
         }
 
         #[doc = concat!("Table `", $sql, "`.")]
-        pub static $table: $crate::sql::TableDef = $crate::sql::TableDef {
+        pub const $table: &$crate::sql::TableDef = &$crate::sql::TableDef {
             name: $sql,
             columns: &[$($crate::sql::Column {
                 name: stringify!($field),
@@ -62,7 +62,7 @@ macro_rules! record {
         };
 
         impl $crate::sql::Record for $name {
-            const TABLE: &'static $crate::sql::TableDef = &$table;
+            const TABLE: &'static $crate::sql::TableDef = $table;
             type Key = ($($kty,)+);
             type Group = $gty;
 
