@@ -18,17 +18,20 @@ use crate::http::gateway::{Gateway, RequestContext};
 /// Serves a socket until it ends.
 pub(super) async fn run(mut socket: WebSocket, gateway: Arc<Gateway>, id: Uuid, trace: Option<String>) {
     if socket.protocol().is_none() {
-        close(&mut socket, &gateway, Close::new(4406, "Subprotocol not acceptable")).await;
+        close(&mut socket, Close::new(4406, "Subprotocol not acceptable")).await;
         return;
     }
     let (operations, said) = Operations::new(gateway.clone());
-    let mut connection = Connection { gateway: gateway.clone(), id, trace, operations, caller: None };
+    let mut connection = Connection { gateway, id, trace, operations, caller: None };
     if let Err(Some(reason)) = connection.converse(&mut socket, said).await {
-        close(&mut socket, &gateway, reason).await;
+        close(&mut socket, reason).await;
     }
 }
 
-async fn close(socket: &mut WebSocket, gateway: &Gateway, reason: Close) {
+/// How long a client may take to acknowledge the end.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+async fn close(socket: &mut WebSocket, reason: Close) {
     tracing::debug!(code = reason.code, reason = reason.reason, "a socket is closed");
     let goodbye = async {
         // Afterwards the client's own close frame is awaited, or it might never read ours.
@@ -36,7 +39,7 @@ async fn close(socket: &mut WebSocket, gateway: &Gateway, reason: Close) {
             while let Some(Ok(_)) = socket.recv().await {}
         }
     };
-    let _ = timeout(gateway.sockets().write_timeout, goodbye).await;
+    let _ = timeout(GOODBYE, goodbye).await;
 }
 
 struct Connection {

@@ -64,6 +64,8 @@ impl Client {
                     }
                 }
                 Some(Ok(Message::Close(Some(frame)))) => {
+                    // The answer is written with the next read.
+                    let _ = self.0.next().await;
                     return Heard::Closed(frame.code.into(), frame.reason.to_string());
                 }
                 Some(Ok(_)) => {}
