@@ -7,6 +7,7 @@
 //! Deliberately absent: projections, queries, GraphQL, and any rule of the business, which is in
 //! `domain`.
 
+pub mod backup;
 pub mod clock;
 pub mod event_log;
 pub mod service;
