@@ -8,7 +8,7 @@ use crate::contracts::Event;
 use crate::envelope::{Position, RecordedEvent, Revision, StreamId};
 use crate::ids::{EventId, SubjectId};
 use crate::personal::{PersonalValue, Replacement, replace_personal};
-use crate::values::Instant;
+use crate::values::{ContactKind, Instant};
 
 /// The end of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +102,16 @@ pub struct SealContext<'a> {
     pub event_id: EventId,
     /// JSON pointer of the value within the event's payload.
     pub path: &'a str,
+}
+
+/// Keyed hashes by which contacts are found. Whoever has the hashes but not the pepper cannot find
+/// out a number by trying all of them.
+pub trait BlindIndex: Send + Sync {
+    /// The hash of a whole contact in normal form.
+    fn contact(&self, kind: ContactKind, value: &str) -> String;
+
+    /// The hash of the last digits of a phone number; the count of digits is part of it.
+    fn suffix(&self, digits: &str) -> String;
 }
 
 /// Why an event could not be read in clear.
