@@ -8,8 +8,10 @@
 
 pub mod changes;
 pub mod clue_list;
+pub mod clue_pool;
 pub mod customer;
 pub mod directory;
+pub mod fact_clue_stage;
 pub mod lines;
 pub mod operators;
 pub mod read;
