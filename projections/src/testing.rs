@@ -38,9 +38,10 @@ pub struct InMemoryLog {
 impl EventReader for InMemoryLog {
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         let left = self.reads_left.load(Ordering::SeqCst);
-        if left > 0 && self.reads_left.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if left == 0 {
             return Err(ReadError::Unavailable("cut".into()));
         }
+        self.reads_left.store((left - 1).max(-1), Ordering::SeqCst);
         let events = self.events.lock().unwrap();
         Ok(events.iter().filter(|e| e.position > after).take(limit).cloned().collect())
     }

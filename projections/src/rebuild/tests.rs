@@ -20,8 +20,8 @@ async fn every_model_equals_its_replay_and_a_rebuild_changes_no_row() {
         let before = world.dump_all().await;
         for name in projections.names() {
             let last = AtomicI64::new(0);
-            let report = projections.verify(name, &|p| last.store(p.position.get(), Ordering::SeqCst));
-            let report = report.await.unwrap();
+            let note = |p: super::Progress| last.store(p.position.get(), Ordering::SeqCst);
+            let report = projections.verify(name, &note).await.unwrap();
             assert!(report.is_equal() && !report.swapped && report.parked == 0, "{report:?}");
             assert_eq!(last.load(Ordering::SeqCst), report.position.get());
         }

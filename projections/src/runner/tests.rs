@@ -67,7 +67,7 @@ async fn a_crash_between_batches_loses_and_repeats_nothing() {
         loop {
             // Every model of a crashed process comes back under another owner, after its lease.
             world.clock.advance(Duration::from_secs(60));
-            world.log.reads_left.store(12, Ordering::SeqCst);
+            world.log.reads_left.store(5, Ordering::SeqCst);
             match world.with(config(2), all()).catch_up().await {
                 Ok(()) => break,
                 Err(error) => assert!(error.is_transient(), "{error}"),
