@@ -163,6 +163,22 @@ impl Upcasters {
         serde_json::from_value(lifted.payload).map_err(|error| malformed(&error))
     }
 
+    /// Reads an event as a stock cqrs-es repository loads it.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn decode_value<E: EventContract>(&self, event: SerializedEvent) -> Result<E, DecodeError> {
+        let known = E::TYPES.iter().find(|known| known.name == event.event_type);
+        if known.is_some_and(|known| known.version.to_string() == event.event_version) {
+            return serde_json::from_value(event.payload).map_err(|error| DecodeError::Malformed {
+                name: event.event_type,
+                version: event.event_version,
+                reason: redacted(&error.to_string()),
+            });
+        }
+        self.decode(&event.event_type, &event.event_version, &event.payload.to_string())
+    }
+
     fn lift(&self, name: &str, version: &str, payload: Value) -> SerializedEvent {
         let event = SerializedEvent::new(
             String::new(),

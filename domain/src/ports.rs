@@ -8,7 +8,7 @@ use crate::contracts::Event;
 use crate::envelope::{Position, RecordedEvent, Revision, StreamId};
 use crate::ids::{EventId, SubjectId};
 use crate::personal::{PersonalValue, Replacement, replace_personal};
-use crate::values::Instant;
+use crate::values::{ContactKind, Instant};
 
 /// The end of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +89,15 @@ pub trait KeyRing: Send + Sync {
     /// # Errors
     /// When the value was altered or moved.
     fn open(&self, seal: &SealContext<'_>, sealed: &str) -> Result<Option<Value>, UnsealError>;
+}
+
+/// Hashes contacts under a secret pepper, so that equal contacts are found without being readable.
+pub trait BlindIndex: Send + Sync {
+    /// The hash of a contact in normal form.
+    fn contact(&self, kind: ContactKind, value: &str) -> String;
+
+    /// The hash of the last digits of a phone number; equal only for as many equal digits.
+    fn suffix(&self, digits: &str) -> String;
 }
 
 /// What a seal is bound to: moving a sealed value anywhere else makes it unreadable.
