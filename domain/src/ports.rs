@@ -113,6 +113,16 @@ pub struct SealContext<'a> {
     pub path: &'a str,
 }
 
+/// Keyed hashes by which contacts are found. Whoever has the hashes but not the pepper cannot find
+/// out a number by trying all of them.
+pub trait BlindIndex: Send + Sync {
+    /// The hash of a whole contact in normal form.
+    fn contact(&self, kind: ContactKind, value: &str) -> String;
+
+    /// The hash of the last digits of a phone number; the count of digits is part of it.
+    fn suffix(&self, digits: &str) -> String;
+}
+
 /// Why an event could not be read in clear.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClearError {

@@ -1,1 +1,24 @@
-//! placeholder
+//! The read side: read models, the runner that keeps them, and the queries that they answer.
+//!
+//! Guarantees: every read model equals a replay of the log from zero, and can prove it; every event
+//! has its effect once; every query takes a [`Viewer`] and shows nothing beyond that viewer's scope.
+//!
+//! Deliberately absent: writing the log, commands, GraphQL. Read models depend on events and their
+//! own rows alone, never on each other's tables, so that each can be rebuilt by itself.
+
+pub mod changes;
+pub mod clue_list;
+pub mod directory;
+pub mod lines;
+pub mod operators;
+pub mod read;
+pub mod rebuild;
+pub mod runner;
+pub mod sql;
+
+pub use changes::{ChangedRow, Changes};
+pub use directory::{Directory, Snapshot};
+pub use read::{Cursor, Edge, Page, Paging, QueryError, Shown, Sight, Viewer};
+pub use rebuild::{Progress, Report, TableReport};
+pub use runner::{Clock, Config, Lag, ParkedEvent, Ports, Projections, RunError, SystemClock, WaitError};
+pub use sql::{Database, SqlError};

@@ -1,0 +1,43 @@
+//! What watchers of a read model hear: which rows changed, after the change is committed.
+//!
+//! Guarantees: a change is told only after the model's commit, so that a query that follows sees
+//! at least that; changes of one model come in the order of positions. Deliberately absent: rows.
+//! A watcher asks the model with its own [`crate::Viewer`], so that a subscription can never show
+//! more than a query. Whoever lags behind the broadcast reads the rows whose position is higher
+//! than the last that it saw.
+
+use std::sync::Arc;
+
+use domain::envelope::Position;
+use domain::ids::{OperatorId, TeamId};
+use domain::values::LineKey;
+
+/// A row that changed, and whose it was and is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedRow {
+    /// The row's id: a clue's or a customer's.
+    pub id: String,
+    /// The customer that it is about.
+    pub customer_id: String,
+    /// Position of the last event in it.
+    pub position: Position,
+    /// Its business line.
+    pub line: Option<LineKey>,
+    /// Who owns it, and who owned it before the batch.
+    pub owners: [Option<OperatorId>; 2],
+    /// Whose team has it, and which had it before the batch.
+    pub teams: [Option<TeamId>; 2],
+    /// Whether it is, or was, open to claim.
+    pub pooled: bool,
+}
+
+/// What one commit of one read model changed.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// The read model.
+    pub model: &'static str,
+    /// How far it is now.
+    pub position: Position,
+    /// The rows, in the order of their ids.
+    pub rows: Arc<[ChangedRow]>,
+}

@@ -1,0 +1,20 @@
+//! The clue list: every clue as lists, boards and searches show it.
+//!
+//! Guarantees: every order that it offers is an index under every usual filter (owner, team, line,
+//! all), so that a page costs the same whatever the size of the table; a search by name or phone is
+//! driven from its own index, never from a scan; whoever sees no personal data cannot search by it.
+//!
+//! Deliberately absent: the list as of a past instant, and exact totals: counting is bounded.
+
+mod filter;
+mod projector;
+mod query;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use filter::{ClueFilter, ClueOrder, FieldFilter, FieldMatch, PhoneFilter, Span};
+pub use projector::ClueList;
+pub use query::{ClueCount, ClueItem, ClueListQuery, FieldItem, FieldShown};
+pub use rows::{ClueRow, NEVER};

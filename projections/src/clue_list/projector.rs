@@ -1,0 +1,532 @@
+//! Folds clues, and what the list shows of customers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::Event;
+use domain::business_line::{BusinessLineEvent, FieldKind, FieldValue, StageCategory};
+use domain::clue::{ClueEvent, Lifecycle, Need};
+use domain::customer::CustomerEvent;
+use domain::envelope::RecordedEvent;
+use domain::ids::{ClueId, CustomerId, OperatorId, TeamId};
+use domain::personal::Personal;
+use domain::ports::BlindIndex;
+use domain::values::{ContactKind, FieldKey, Instant, LineKey, StageKey};
+use rust_decimal::prelude::ToPrimitive as _;
+
+use super::rows::*;
+use super::text;
+use crate::changes::ChangedRow;
+use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
+use crate::sql::{Records, TableBatch, TableDef};
+
+/// The read model `clue_list`.
+#[derive(Clone)]
+pub struct ClueList {
+    index: Arc<dyn BlindIndex>,
+}
+
+impl ClueList {
+    /// Its name.
+    pub const NAME: &'static str = "clue_list";
+
+    /// With the keyed hashes by which phones are found.
+    #[must_use]
+    pub fn new(index: Arc<dyn BlindIndex>) -> Self {
+        Self { index }
+    }
+}
+
+impl Projector for ClueList {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn version(&self) -> i64 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static TableDef] {
+        &[
+            CLUE_LIST,
+            CLUE_LIST_FIELD,
+            CLUE_LIST_CUSTOMER,
+            CLUE_LIST_STAR,
+            CLUE_LIST_PHONE,
+            CLUE_LIST_GRAM,
+            CLUE_LIST_GRAPH,
+        ]
+    }
+
+    fn reads_personal(&self) -> bool {
+        true
+    }
+
+    fn key(&self, event: &RecordedEvent) -> Option<String> {
+        match event.stream.aggregate_type() {
+            "clue" | "customer" => Some(subject_key(event)),
+            "business_line" => Some(event.stream.id().to_owned()),
+            _ => None,
+        }
+    }
+
+    fn batch(&self) -> Box<dyn Batch> {
+        Box::new(ClueBatch::new(Arc::clone(&self.index)))
+    }
+}
+
+/// Who held a clue before the batch.
+#[derive(Clone, Copy)]
+struct Before {
+    customer: CustomerId,
+    owner: Option<OperatorId>,
+    team: Option<TeamId>,
+    pooled: bool,
+}
+
+impl Before {
+    fn of(row: &ClueRow) -> Self {
+        let pooled = row.lifecycle == Lifecycle::Pooled;
+        Self { customer: row.customer_id, owner: row.owner_id, team: row.team_id, pooled }
+    }
+}
+
+struct ClueBatch {
+    index: Arc<dyn BlindIndex>,
+    clues: Records<ClueRow>,
+    fields: Records<FieldRow>,
+    customers: Records<ListCustomerRow>,
+    stars: Records<ListStarRow>,
+    phones: Records<ListPhoneRow>,
+    grams: Records<ListGramRow>,
+    graphs: Records<ListGraphRow>,
+    /// Who held each touched clue before the batch, for watchers.
+    before: BTreeMap<ClueId, Before>,
+}
+
+impl ClueBatch {
+    fn new(index: Arc<dyn BlindIndex>) -> Self {
+        Self {
+            index,
+            clues: Records::default(),
+            fields: Records::default(),
+            customers: Records::default(),
+            stars: Records::default(),
+            phones: Records::default(),
+            grams: Records::default(),
+            graphs: Records::default(),
+            before: BTreeMap::new(),
+        }
+    }
+}
+
+impl Batch for ClueBatch {
+    fn want(&mut self, event: &Folding<'_>) {
+        if let Event::BusinessLine(_) = event.event {
+            return;
+        }
+        let Some(customer) = event.customer() else { return };
+        self.clues.want(&customer);
+        match event.event {
+            Event::Clue(ClueEvent::Captured { .. }) => {
+                self.customers.want(&customer);
+                self.stars.want(&customer);
+            }
+            Event::Clue(ClueEvent::StageMoved { .. }) => {
+                if let Some(line) = &event.recorded.metadata.line {
+                    self.graphs.want(line);
+                }
+            }
+            Event::Clue(ClueEvent::FieldsSet { .. }) => self.fields.want(&customer),
+            Event::Customer(fact) => self.want_customer(&customer, fact),
+            _ => {}
+        }
+    }
+
+    fn fold(&mut self, event: &Folding<'_>) -> Result<(), Poison> {
+        match event.event {
+            Event::Clue(ClueEvent::Captured { .. }) => self.capture(event),
+            Event::Clue(fact) => self.fold_clue(event, fact),
+            Event::Customer(fact) => self.fold_customer(event, fact),
+            Event::BusinessLine(BusinessLineEvent::StageGraphPublished { version, graph }) => {
+                let line: LineKey = event
+                    .recorded
+                    .stream
+                    .id()
+                    .parse()
+                    .map_err(|_| Poison("the stream's id is not a line's key"))?;
+                for stage in &graph.stages {
+                    self.graphs.put(ListGraphRow {
+                        line: line.clone(),
+                        graph_version: *version,
+                        stage: stage.key.clone(),
+                        category: stage.category,
+                    });
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tables(&mut self) -> Vec<&mut dyn TableBatch> {
+        vec![
+            &mut self.clues,
+            &mut self.fields,
+            &mut self.customers,
+            &mut self.stars,
+            &mut self.phones,
+            &mut self.grams,
+            &mut self.graphs,
+        ]
+    }
+
+    fn changes(&self) -> Vec<ChangedRow> {
+        let row = |(clue_id, before): (&ClueId, &Before)| {
+            self.clues.get(&before.customer, &(*clue_id,)).map(|row| (row, *before))
+        };
+        let touched = self.before.iter().filter_map(row);
+        touched
+            .map(|(row, before)| ChangedRow {
+                id: row.clue_id.to_string(),
+                customer_id: row.customer_id.to_string(),
+                position: row.position,
+                line: Some(row.line.clone()),
+                owners: [row.owner_id, before.owner],
+                teams: [row.team_id, before.team],
+                pooled: before.pooled || row.lifecycle == Lifecycle::Pooled,
+            })
+            .collect()
+    }
+}
+
+impl ClueBatch {
+    fn want_customer(&mut self, customer: &CustomerId, fact: &CustomerEvent) {
+        match fact {
+            CustomerEvent::Registered { .. } | CustomerEvent::Renamed { .. } => {
+                self.customers.want(customer);
+                self.grams.want(customer);
+            }
+            CustomerEvent::ContactPointAdded { .. } | CustomerEvent::ContactPointRemoved { .. } => {
+                self.phones.want(customer);
+            }
+            CustomerEvent::StarGranted { .. }
+            | CustomerEvent::StarExpired { .. }
+            | CustomerEvent::StarRevoked { .. } => self.stars.want(customer),
+            CustomerEvent::Erased { .. } => {
+                self.customers.want(customer);
+                self.grams.want(customer);
+                self.phones.want(customer);
+                self.fields.want(customer);
+            }
+            _ => {}
+        }
+    }
+
+    fn capture(&mut self, event: &Folding<'_>) -> Result<(), Poison> {
+        let Event::Clue(ClueEvent::Captured { customer_id, line, source, stage, graph_version, at }) =
+            event.event
+        else {
+            return Ok(());
+        };
+        let clue_id = event.clue()?;
+        let customer = event.known_customer()?;
+        if customer != *customer_id {
+            return Err(Poison("the envelope names another customer than the event"));
+        }
+        if self.clues.get(&customer, &(clue_id,)).is_some() {
+            return Err(Poison("the clue was captured already"));
+        }
+        let known = self.customers.get(&customer, &(customer,));
+        let star = self.stars.get(&customer, &(customer, line.clone())).map_or(0, |star| star.tier);
+        self.before.entry(clue_id).or_insert(Before { customer, owner: None, team: None, pooled: false });
+        self.clues.put(ClueRow {
+            clue_id,
+            customer_id: customer,
+            line: line.clone(),
+            lifecycle: Lifecycle::Captured,
+            stage: stage.clone(),
+            // A graph's first stage, where clues begin, is always an open one.
+            stage_category: StageCategory::Open,
+            graph_version: *graph_version,
+            owner_id: None,
+            team_id: None,
+            source_channel: source.channel.clone(),
+            source_key: source.key.clone(),
+            campaign: source.campaign.as_ref().map(ToString::to_string),
+            captured_at: *at,
+            updated_at: event.at(),
+            pooled_at: None,
+            owned_since: None,
+            first_response_at: None,
+            next_follow_up_at: NEVER,
+            last_follow_up_at: None,
+            won_at: None,
+            lost_at: None,
+            amount_minor: None,
+            currency: None,
+            loss_reason: None,
+            intent: None,
+            budget_min: None,
+            budget_max: None,
+            budget_currency: None,
+            star,
+            customer_name: known.and_then(|known| known.name.clone()),
+            erased: known.is_some_and(|known| known.erased),
+            position: event.position(),
+        });
+        Ok(())
+    }
+
+    fn fold_clue(&mut self, event: &Folding<'_>, fact: &ClueEvent) -> Result<(), Poison> {
+        let customer = event.known_customer()?;
+        let clue_id = event.clue()?;
+        if let ClueEvent::FieldsSet { values } = fact {
+            self.fold_fields(customer, clue_id, values);
+        }
+        let category = match fact {
+            ClueEvent::StageMoved { to, graph_version, .. } => {
+                Some(self.category(event, to, *graph_version)?)
+            }
+            _ => None,
+        };
+        let row = self.clues.get_mut(&customer, &(clue_id,)).ok_or(Poison("the clue was never captured"))?;
+        self.before.entry(clue_id).or_insert(Before::of(row));
+        fold_row(row, fact, event.at());
+        if let Some(category) = category {
+            row.stage_category = category;
+        }
+        row.updated_at = event.at();
+        row.position = event.position();
+        Ok(())
+    }
+
+    fn category(
+        &self,
+        event: &Folding<'_>,
+        stage: &StageKey,
+        graph_version: u32,
+    ) -> Result<StageCategory, Poison> {
+        let line = event.recorded.metadata.line.clone().ok_or(Poison("the envelope names no line"))?;
+        let key = (line.clone(), graph_version, stage.clone());
+        let stage = self.graphs.get(&line, &key).ok_or(Poison("the stage graph was never published"))?;
+        Ok(stage.category)
+    }
+
+    fn fold_fields(
+        &mut self,
+        customer_id: CustomerId,
+        clue_id: ClueId,
+        values: &BTreeMap<FieldKey, Option<FieldValue>>,
+    ) {
+        for (field, value) in values {
+            match value {
+                Some(value) => self.fields.put(field_row(customer_id, clue_id, field.clone(), value)),
+                None => drop(self.fields.remove(&customer_id, &(clue_id, field.clone()))),
+            }
+        }
+    }
+
+    fn fold_customer(&mut self, event: &Folding<'_>, fact: &CustomerEvent) -> Result<(), Poison> {
+        let customer_id = event.known_customer()?;
+        match fact {
+            CustomerEvent::Registered { name, .. } => {
+                self.rename(event, customer_id, name.as_ref().and_then(Personal::clear), false);
+            }
+            CustomerEvent::Renamed { name } => self.rename(event, customer_id, name.clear(), false),
+            CustomerEvent::ContactPointAdded { contact_point_id, kind: ContactKind::Phone, value } => {
+                if let Some(value) = value.clear() {
+                    let digits: Vec<char> = value.chars().filter(char::is_ascii_digit).collect();
+                    let last = |n: usize| digits[digits.len().saturating_sub(n)..].iter().collect::<String>();
+                    self.phones.put(ListPhoneRow {
+                        customer_id,
+                        contact_point_id: *contact_point_id,
+                        exact: self.index.contact(ContactKind::Phone, value),
+                        last8: self.index.suffix(&last(8)),
+                        last4: self.index.suffix(&last(4)),
+                    });
+                }
+            }
+            CustomerEvent::ContactPointRemoved { contact_point_id } => {
+                self.phones.remove(&customer_id, &(customer_id, *contact_point_id));
+            }
+            CustomerEvent::StarGranted { line, tier, .. } => {
+                self.set_star(event, customer_id, line, i64::from(u8::from(*tier)));
+            }
+            CustomerEvent::StarExpired { line } | CustomerEvent::StarRevoked { line } => {
+                self.set_star(event, customer_id, line, 0);
+            }
+            CustomerEvent::Erased { .. } => {
+                self.rename(event, customer_id, None, true);
+                self.phones.remove_where(&customer_id, |_| true);
+                for field in self.fields.of_mut(&customer_id).filter(|field| field.kind == FieldKind::Text) {
+                    field.text = None;
+                    field.redacted = true;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn rename(&mut self, event: &Folding<'_>, customer_id: CustomerId, name: Option<&String>, erased: bool) {
+        let folded = name.map(|name| text::fold(name));
+        let grams = folded.as_deref().map(text::grams).unwrap_or_default();
+        self.grams.remove_where(&customer_id, |row| !grams.contains(&row.gram));
+        for gram in grams {
+            if self.grams.get(&customer_id, &(customer_id, gram.clone())).is_none() {
+                self.grams.put(ListGramRow { customer_id, gram });
+            }
+        }
+        let name = name.cloned();
+        self.customers.put(ListCustomerRow { customer_id, name: name.clone(), name_folded: folded, erased });
+        for row in self.clues.of_mut(&customer_id) {
+            self.before.entry(row.clue_id).or_insert(Before::of(row));
+            row.customer_name.clone_from(&name);
+            row.erased = erased;
+            row.position = event.position();
+        }
+    }
+
+    fn set_star(&mut self, event: &Folding<'_>, customer_id: CustomerId, line: &LineKey, tier: i64) {
+        if tier == 0 {
+            self.stars.remove(&customer_id, &(customer_id, line.clone()));
+        } else {
+            self.stars.put(ListStarRow { customer_id, line: line.clone(), tier });
+        }
+        let touched = self.clues.of(&customer_id).filter(|row| row.line == *line);
+        let touched: Vec<ClueId> = touched.map(|row| row.clue_id).collect();
+        for clue_id in touched {
+            if let Some(row) = self.clues.get_mut(&customer_id, &(clue_id,)) {
+                self.before.entry(clue_id).or_insert(Before::of(row));
+                row.star = tier;
+                row.position = event.position();
+            }
+        }
+    }
+}
+
+fn fold_row(row: &mut ClueRow, fact: &ClueEvent, occurred_at: Instant) {
+    match fact {
+        ClueEvent::Pooled {} => to_pool(row, occurred_at),
+        ClueEvent::Assigned { operator_id, team_id, at }
+        | ClueEvent::Claimed { operator_id, team_id, at } => {
+            row.lifecycle = Lifecycle::Owned;
+            own(row, *operator_id, *team_id, *at);
+        }
+        ClueEvent::Transferred { to, team_id, at, .. } => own(row, *to, *team_id, *at),
+        ClueEvent::Released { at, .. } => to_pool(row, *at),
+        ClueEvent::FollowUpLogged { follow_up } => {
+            row.last_follow_up_at = row.last_follow_up_at.max(Some(follow_up.at));
+            row.next_follow_up_at = follow_up.next_at.unwrap_or(NEVER);
+        }
+        ClueEvent::FirstResponseRecorded { at, .. } => row.first_response_at = Some(*at),
+        ClueEvent::StageMoved { to, graph_version, .. } => {
+            row.stage = to.clone();
+            row.graph_version = *graph_version;
+        }
+        ClueEvent::NeedUpdated { need } => fold_need(row, need),
+        ClueEvent::LossProposed { reason, .. } => {
+            row.lifecycle = Lifecycle::LossReview;
+            row.loss_reason = Some(reason.clone());
+        }
+        ClueEvent::LossRejected { .. } => {
+            row.lifecycle = Lifecycle::Owned;
+            row.loss_reason = None;
+        }
+        ClueEvent::Lost { reason, stage, .. } => {
+            end(row, Lifecycle::Lost);
+            row.stage = stage.clone();
+            row.stage_category = StageCategory::Lost;
+            row.lost_at = Some(occurred_at);
+            row.loss_reason = Some(reason.clone());
+        }
+        ClueEvent::Won { stage, amount } => {
+            end(row, Lifecycle::Won);
+            row.stage = stage.clone();
+            row.stage_category = StageCategory::Won;
+            row.won_at = Some(occurred_at);
+            row.amount_minor = amount.map(|amount| amount.minor);
+            row.currency = amount.map(|amount| amount.currency);
+        }
+        ClueEvent::Invalidated { .. } => end(row, Lifecycle::Invalid),
+        ClueEvent::Reopened { stage, graph_version } => {
+            row.stage = stage.clone();
+            row.stage_category = StageCategory::Open;
+            row.graph_version = *graph_version;
+            row.lost_at = None;
+            row.loss_reason = None;
+            to_pool(row, occurred_at);
+        }
+        ClueEvent::Captured { .. }
+        | ClueEvent::FieldsSet { .. }
+        | ClueEvent::ViewingBooked { .. }
+        | ClueEvent::ViewingRebooked { .. }
+        | ClueEvent::ViewingCancelled { .. }
+        | ClueEvent::ViewingCompleted { .. }
+        | ClueEvent::ViewingNoShowed { .. } => {}
+    }
+}
+
+fn own(row: &mut ClueRow, operator: OperatorId, team: Option<TeamId>, at: Instant) {
+    row.owner_id = Some(operator);
+    row.team_id = team;
+    row.owned_since = Some(at);
+    row.pooled_at = None;
+}
+
+fn to_pool(row: &mut ClueRow, at: Instant) {
+    row.lifecycle = Lifecycle::Pooled;
+    row.owner_id = None;
+    row.team_id = None;
+    row.owned_since = None;
+    row.next_follow_up_at = NEVER;
+    row.pooled_at = Some(at);
+}
+
+/// The owner stays: whose deal or loss it was is what reports ask for.
+fn end(row: &mut ClueRow, lifecycle: Lifecycle) {
+    row.lifecycle = lifecycle;
+    row.next_follow_up_at = NEVER;
+    row.pooled_at = None;
+}
+
+fn fold_need(row: &mut ClueRow, need: &Need) {
+    row.intent = need.intent;
+    row.budget_min = need.budget_min.map(|money| money.minor);
+    row.budget_max = need.budget_max.map(|money| money.minor);
+    row.budget_currency = need.budget_min.or(need.budget_max).map(|money| money.currency);
+}
+
+fn field_row(customer_id: CustomerId, clue_id: ClueId, field: FieldKey, value: &FieldValue) -> FieldRow {
+    let kind = value.kind();
+    let mut row = FieldRow {
+        clue_id,
+        field,
+        customer_id,
+        kind,
+        text: None,
+        number: None,
+        whole: None,
+        redacted: false,
+    };
+    match value {
+        FieldValue::Text(value) => {
+            row.text = value.clear().cloned();
+            row.redacted = row.text.is_none();
+        }
+        FieldValue::Choice(option) => row.text = Some(option.to_string()),
+        FieldValue::Number(number) => {
+            row.text = Some(number.to_string());
+            row.number = number.to_f64();
+        }
+        FieldValue::Flag(flag) => row.whole = Some(i64::from(*flag)),
+        FieldValue::Date(date) => row.text = Some(date.to_string()),
+        FieldValue::Instant(at) => row.whole = Some(at.micros()),
+        FieldValue::Money(money) => {
+            row.whole = Some(money.minor);
+            row.text = Some(money.currency.to_string());
+        }
+    }
+    row
+}

@@ -1,0 +1,120 @@
+//! Leases: at most one process moves a read model at a time.
+//!
+//! Invariant: a lease alone is never trusted with rows. Its epoch is written into the checkpoint
+//! when it is taken, and every batch commits under compare-and-set on that epoch; a process that
+//! slept through its lease therefore fails to commit, whatever its clock says.
+
+use std::time::Duration;
+
+use domain::values::Instant;
+
+use super::checkpoint;
+use crate::sql::{Database, SqlError, Tx, Value};
+
+/// A lease that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub name: String,
+    pub owner: String,
+    pub epoch: i64,
+    pub expires_at: Instant,
+}
+
+/// Takes a read model's lease when it is free, expired, or the owner's own already, and fences
+/// whoever had it before; `None` when another holds it.
+pub(crate) async fn acquire(
+    db: &Database,
+    name: &str,
+    owner: &str,
+    version: i64,
+    now: Instant,
+    ttl: Duration,
+) -> Result<Option<Lease>, SqlError> {
+    let mut tx = db.begin().await?;
+    let Some(lease) = take(&mut tx, name, owner, now, ttl).await? else {
+        tx.rollback().await?;
+        return Ok(None);
+    };
+    checkpoint::ensure(&mut tx, name, version).await?;
+    let fence = "UPDATE checkpoints SET epoch = $1 WHERE name = $2";
+    tx.execute(fence, &[Value::Int(lease.epoch), name.into()]).await?;
+    tx.commit().await?;
+    Ok(Some(lease))
+}
+
+/// Takes a lease that guards no checkpoint.
+pub(crate) async fn acquire_plain(
+    db: &Database,
+    name: &str,
+    owner: &str,
+    now: Instant,
+    ttl: Duration,
+) -> Result<Option<Lease>, SqlError> {
+    let mut tx = db.begin().await?;
+    let lease = take(&mut tx, name, owner, now, ttl).await?;
+    tx.commit().await?;
+    Ok(lease)
+}
+
+async fn take(
+    tx: &mut Tx,
+    name: &str,
+    owner: &str,
+    now: Instant,
+    ttl: Duration,
+) -> Result<Option<Lease>, SqlError> {
+    let expires_at = now + ttl;
+    let sql = "INSERT INTO leases (name, owner, epoch, expires_at) VALUES ($1, $2, 1, $3) \
+               ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, epoch = leases.epoch + 1, \
+               expires_at = excluded.expires_at WHERE leases.expires_at <= $4 OR leases.owner = $2";
+    let params: [Value; 4] = [name.into(), owner.into(), expires_at.micros().into(), now.micros().into()];
+    if tx.execute(sql, &params).await? == 0 {
+        return Ok(None);
+    }
+    let rows = tx.fetch("SELECT epoch FROM leases WHERE name = $1", &[name.into()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (name, owner) = (name.to_owned(), owner.to_owned());
+    Ok(Some(Lease { name, owner, epoch: row.get(0)?, expires_at }))
+}
+
+/// Holds on to the lease; false when another took it.
+pub(crate) async fn renew(
+    db: &Database,
+    lease: &mut Lease,
+    now: Instant,
+    ttl: Duration,
+) -> Result<bool, SqlError> {
+    let expires_at = now + ttl;
+    let sql = "UPDATE leases SET expires_at = $1 WHERE name = $2 AND owner = $3 AND epoch = $4";
+    let params: [Value; 4] = [
+        expires_at.micros().into(),
+        lease.name.as_str().into(),
+        lease.owner.as_str().into(),
+        lease.epoch.into(),
+    ];
+    let mut tx = db.begin().await?;
+    let held = tx.execute(sql, &params).await? == 1;
+    tx.commit().await?;
+    lease.expires_at = expires_at;
+    Ok(held)
+}
+
+/// Lets the lease go, so that the next process need not wait for it to expire.
+pub(crate) async fn release(db: &Database, lease: &Lease) -> Result<(), SqlError> {
+    let sql = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND owner = $2 AND epoch = $3";
+    let params: [Value; 3] = [lease.name.as_str().into(), lease.owner.as_str().into(), lease.epoch.into()];
+    let mut tx = db.begin().await?;
+    tx.execute(sql, &params).await?;
+    tx.commit().await
+}
+
+/// Whether somebody holds the lease now.
+pub(crate) async fn is_held(db: &Database, name: &str, now: Instant) -> Result<bool, SqlError> {
+    let rows = db
+        .fetch(
+            "SELECT epoch FROM leases WHERE name = $1 AND expires_at > $2",
+            &[name.into(), now.micros().into()],
+        )
+        .await?;
+    Ok(!rows.is_empty())
+}

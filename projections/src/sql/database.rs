@@ -1,0 +1,186 @@
+//! Connections to the read models.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Executor as _, PgPool, Postgres, Sqlite, SqlitePool};
+
+use super::bind;
+use super::error::SqlError;
+use super::row::Row;
+use super::tx::Tx;
+use super::value::Value;
+
+/// Connections that read on SQLite; each is a thread of its own.
+const SQLITE_READERS: u32 = 4;
+/// Connections on PostgreSQL.
+const POSTGRES_READERS: u32 = 16;
+/// A projector, a rebuild and a verification may write at once.
+const POSTGRES_WRITERS: u32 = 12;
+/// How long a connection may take, and how long SQLite waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The database of the read models. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A file of its own, so that read models never contend with the log. SQLite has one writer.
+    Sqlite {
+        /// The one connection that writes.
+        writer: SqlitePool,
+        /// Connections that only read.
+        readers: SqlitePool,
+    },
+    /// A schema that may be shared with the log.
+    Postgres {
+        /// Connections of projectors; their commits do not wait for the disk.
+        writer: PgPool,
+        /// Connections of queries.
+        readers: PgPool,
+    },
+}
+
+impl Database {
+    /// Connects to `sqlite://path` or `postgres://…`. The schema must be there already.
+    ///
+    /// # Errors
+    /// When the URL is neither, or the database does not answer.
+    pub async fn connect(url: &str) -> Result<Self, SqlError> {
+        if url.starts_with("sqlite:") {
+            return Self::connect_sqlite(url).await;
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return Self::connect_postgres(url).await;
+        }
+        Err(SqlError::Schema("a database URL begins with sqlite: or postgres:".to_owned()))
+    }
+
+    async fn connect_sqlite(url: &str) -> Result<Self, SqlError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .journal_mode(SqliteJournalMode::Wal)
+            // Read models are rebuildable: a power cut may cost the last commits, never consistency.
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(false)
+            .busy_timeout(PATIENCE)
+            // An erased person's rows must not linger in free pages.
+            .pragma("secure_delete", "ON")
+            .pragma("temp_store", "MEMORY")
+            .pragma("cache_size", "-65536")
+            .statement_cache_capacity(512);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(PATIENCE * 6)
+            .connect_with(options.clone())
+            .await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Self, SqlError> {
+        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(512);
+        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+        // Without test_before_acquire each use of a pooled connection saves a round trip.
+        let readers = pool(POSTGRES_READERS)
+            .test_before_acquire(false)
+            .connect_with(options.clone().options([("statement_timeout", "30s")]))
+            .await?;
+        let writer = pool(POSTGRES_WRITERS)
+            .connect_with(options.options([
+                ("synchronous_commit", "off"),
+                ("lock_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "60s"),
+            ]))
+            .await?;
+        Ok(Self::Postgres { writer, readers })
+    }
+
+    /// A transaction that writes.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub async fn begin(&self) -> Result<Tx, SqlError> {
+        Ok(match self {
+            // Taking the write lock at once: a later upgrade of a read lock could deadlock.
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres { writer, .. } => Tx::Postgres(writer.begin().await?),
+        })
+    }
+
+    /// A transaction that reads one state of the database throughout.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub async fn snapshot(&self) -> Result<Tx, SqlError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            // The writers' pool: comparing two models may take longer than a query may.
+            Self::Postgres { writer, .. } => {
+                Tx::Postgres(writer.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        })
+    }
+
+    /// Runs one query on a reading connection.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub fn fetch<'a>(
+        &'a self,
+        sql: &'a str,
+        params: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Row>, SqlError>> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite { readers, .. } => {
+                    let text = bind::sqlite_text(sql);
+                    let query = sqlx::query_with::<Sqlite, _>(&text, bind::sqlite(params)?);
+                    Ok(query.fetch_all(readers).await?.into_iter().map(Row::Sqlite).collect())
+                }
+                Self::Postgres { readers, .. } => {
+                    let query = sqlx::query_with::<Postgres, _>(sql, bind::postgres(params)?);
+                    Ok(query.fetch_all(readers).await?.into_iter().map(Row::Postgres).collect())
+                }
+            }
+        })
+    }
+
+    /// Runs one statement outside a transaction, for example `VACUUM`.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub fn run<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<(), SqlError>> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite { writer, .. } => writer.execute(sql).await.map(drop)?,
+                Self::Postgres { writer, .. } => writer.execute(sql).await.map(drop)?,
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether it is PostgreSQL.
+    #[must_use]
+    pub const fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
