@@ -1,5 +1,8 @@
 //! Every event of the platform in one place: decoding any of them, and the list of their types.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::LazyLock;
 
 use crate::business_line::{BusinessLine, BusinessLineEvent};

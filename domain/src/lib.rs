@@ -15,10 +15,14 @@ pub mod codec;
 pub mod contracts;
 pub mod customer;
 pub mod envelope;
+#[cfg(test)]
+mod fixtures;
 pub mod ids;
 pub mod operator;
 pub mod personal;
 pub mod ports;
+#[cfg(test)]
+mod properties;
 pub mod team;
 pub mod values;
 

@@ -24,7 +24,6 @@ use tests::clock::ManualClock;
 use tests::given::{Person, World, id, parse};
 use tests::stores::{Store, key_material};
 
-
 on_every_backend! {
     of_many_concurrent_claims_one_wins_and_every_loser_is_recorded_with_the_winner,
     phone_variants_of_one_number_are_one_customer,

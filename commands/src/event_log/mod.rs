@@ -18,10 +18,11 @@ mod postgres;
 mod sqlite;
 mod store;
 mod stream;
+mod verify;
 mod writer;
 
 use async_trait::async_trait;
-use domain::envelope::RecordedEvent;
+use domain::envelope::{RecordedEvent, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, ReadError};
 use domain::{Instant, Position};
@@ -36,6 +37,7 @@ pub use postgres::PostgresLog;
 pub use sqlite::SqliteLog;
 pub use store::LogEventStore;
 pub use stream::StreamRepository;
+pub use verify::{LogFault, LogReport, verify};
 pub use writer::{Appender, PendingAppend, Permit};
 
 /// The write side of the log.
@@ -55,6 +57,9 @@ pub trait EventLog: EventReader {
 
     /// The wrapped data keys of these people, those that exist.
     async fn data_keys(&self, subjects: &[SubjectId]) -> Result<Vec<WrappedKey>, ReadError>;
+
+    /// Up to `limit` streams whose revisions are not dense from 1.
+    async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError>;
 
     /// Raises the epoch: every writer that was connected before fails from now on.
     async fn fence(&self) -> Result<i64, ReadError>;

@@ -192,6 +192,15 @@ impl EventLog for PostgresLog {
         rows.iter().map(|row| wrapped_key(row.get(0), row.get(1), row.get(2))).collect()
     }
 
+    async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
+        let rows = sqlx::query(super::verify::BROKEN_STREAMS)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(rows.iter().map(|row| StreamId::stored(row.get(0), row.get(1))).collect())
+    }
+
     async fn fence(&self) -> Result<i64, ReadError> {
         let row = sqlx::query("UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch")
             .fetch_one(&self.readers)

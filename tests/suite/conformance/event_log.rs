@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use commands::clock::fresh_uuid;
 use commands::event_log::{
-    Append, AppendError, Appended, CommandRecord, EventLog, KeyClaim, KeyHolder, NewEvent, StreamAppend,
-    UniqueKey, WrappedKey, append,
+    Append, AppendError, Appended, CommandRecord, EventLog, KeyClaim, KeyHolder, LogFault, NewEvent,
+    StreamAppend, UniqueKey, WrappedKey, append, verify,
 };
 use domain::envelope::{Position, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
+use domain::ports::ReadError;
 use domain::{EventType, Instant};
 use futures::future::join_all;
 use tests::clock::ManualClock;
 use tests::stores::Store;
 use uuid::Uuid;
-
 
 on_every_backend! {
     an_append_is_read_back_byte_for_byte,
@@ -36,6 +36,7 @@ on_every_backend! {
     old_command_results_are_forgotten_and_events_are_not,
     personal_data_in_clear_never_enters,
     head_and_streams_are_consistent,
+    verification_names_a_hole_and_an_unreadable_event,
 }
 
 fn stream(id: u128) -> StreamId {
@@ -341,4 +342,22 @@ async fn head_and_streams_are_consistent(store: Store) {
     assert_eq!(page.iter().map(|event| event.revision.get()).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(log.read(Position::new(4), 10).await.unwrap().len(), 1);
     assert_eq!(*log.appended().borrow(), Position::new(5));
+}
+
+async fn verification_names_a_hole_and_an_unreadable_event(store: Store) {
+    let log = store.open(ManualClock::new()).await;
+    add(&log, &[(1, 0, 3), (2, 0, 1)]).await.unwrap();
+    // `pooled` carries a text that its contract does not know: the suite's events are made up.
+    let report = verify(log.as_ref(), &mut |_, _| {}).await.unwrap();
+    assert_eq!(report.events, 4);
+    assert!(
+        report.faults.iter().all(|fault| matches!(fault, LogFault::Decode { .. })),
+        "{:?}",
+        report.faults
+    );
+    store.without_guards("DELETE FROM events WHERE position = 2").await;
+    let report = verify(log.as_ref(), &mut |_, _| {}).await.unwrap();
+    let hole = ReadError::Hole { expected: Position::new(2), found: Position::new(3) };
+    assert_eq!(report.faults, [LogFault::Read(hole)]);
+    assert_eq!(log.broken_streams(10).await.unwrap(), [stream(1)]);
 }

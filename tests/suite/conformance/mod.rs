@@ -19,5 +19,4 @@ macro_rules! on_every_backend {
     };
 }
 
-
 mod event_log;
