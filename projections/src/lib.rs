@@ -8,6 +8,7 @@
 
 pub mod changes;
 pub mod clue_list;
+pub mod customer;
 pub mod directory;
 pub mod lines;
 pub mod operators;
