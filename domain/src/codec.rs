@@ -174,7 +174,7 @@ impl Upcasters {
             return serde_json::from_value(event.payload).map_err(|error| DecodeError::Malformed {
                 name: event.event_type,
                 version: event.event_version,
-                reason: redacted(&error.to_string()),
+                reason: reason(&error),
             });
         }
         self.decode(&event.event_type, &event.event_version, &event.payload.to_string())

@@ -91,15 +91,6 @@ pub trait KeyRing: Send + Sync {
     fn open(&self, seal: &SealContext<'_>, sealed: &str) -> Result<Option<Value>, UnsealError>;
 }
 
-/// Hashes contacts under a secret pepper, so that equal contacts are found without being readable.
-pub trait BlindIndex: Send + Sync {
-    /// The hash of a contact in normal form.
-    fn contact(&self, kind: ContactKind, value: &str) -> String;
-
-    /// The hash of the last digits of a phone number; equal only for as many equal digits.
-    fn suffix(&self, digits: &str) -> String;
-}
-
 /// What a seal is bound to: moving a sealed value anywhere else makes it unreadable.
 #[derive(Clone, Copy, Debug)]
 pub struct SealContext<'a> {

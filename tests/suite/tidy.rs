@@ -90,7 +90,9 @@ fn files_have_one_subject_so_none_is_long() {
     let long: Vec<String> = tracked()
         .into_iter()
         .filter(|path| path.ends_with(".rs") || path.ends_with(".sql"))
-        .filter(|path| fs::read_to_string(root().join(path)).is_ok_and(|text| text.lines().count() > MAX_LINES))
+        .filter(|path| {
+            fs::read_to_string(root().join(path)).is_ok_and(|text| text.lines().count() > MAX_LINES)
+        })
         .collect();
     assert!(long.is_empty(), "over {MAX_LINES} lines: {long:?}");
 }
@@ -127,7 +129,9 @@ fn no_test_is_switched_off() {
     let ignored: Vec<String> = tracked()
         .into_iter()
         .filter(|path| path.ends_with(".rs"))
-        .filter(|path| fs::read_to_string(root().join(path)).is_ok_and(|text| text.contains(concat!("#[ign", "ore"))))
+        .filter(|path| {
+            fs::read_to_string(root().join(path)).is_ok_and(|text| text.contains(concat!("#[ign", "ore")))
+        })
         .collect();
     assert!(ignored.is_empty(), "{ignored:?}");
 }
@@ -146,7 +150,8 @@ fn the_architecture_page_is_short_and_names_folders_that_exist() {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
     assert!(page.lines().count() < 300);
     for word in page.split('`').skip(1).step_by(2) {
-        let is_path = word.contains('/') && !word.contains(' ') && !word.contains(':') && !word.starts_with('/');
+        let is_path =
+            word.contains('/') && !word.contains(' ') && !word.contains(':') && !word.starts_with('/');
         if is_path && !word.contains(['*', '<', '{']) {
             assert!(root().join(word).exists(), "ARCHITECTURE.md names {word}, which does not exist");
         }
