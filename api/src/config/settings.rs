@@ -27,7 +27,10 @@ macro_rules! limit {
             key: concat!("limits.", stringify!($name)),
             variable: $variable,
             about: $about,
-            set: |config, text| Ok(config.limits.$name = positive(text)?),
+            set: |config, text| {
+                config.limits.$name = positive(text)?;
+                Ok(())
+            },
             show: |config| config.limits.$name.to_string(),
         }
     };
@@ -39,7 +42,10 @@ pub const SETTINGS: &[Setting] = &[
         key: "database_url",
         variable: "DATABASE_URL",
         about: "Where events, read models and keys are stored: sqlite://FILE or postgres://…",
-        set: |config, text| Ok(config.database_url = DatabaseUrl::new(text)?),
+        set: |config, text| {
+            config.database_url = DatabaseUrl::new(text)?;
+            Ok(())
+        },
         show: |config| quoted(config.database_url.expose()),
     },
     Setting {

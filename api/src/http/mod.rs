@@ -38,7 +38,6 @@ pub use server::{BindError, Server, stop_signal};
 pub use socket::SocketSettings;
 
 /// Every route of the program but those that other topics add.
-#[must_use]
 pub fn router(gateway: Arc<Gateway>, readiness: Arc<dyn Readiness>) -> Router {
     let draining = gateway.draining().clone();
     let api = Router::new()
@@ -53,7 +52,6 @@ pub fn router(gateway: Arc<Gateway>, readiness: Arc<dyn Readiness>) -> Router {
 }
 
 /// Wraps finished routes in what every answer has: an id, a span, metrics, and a body for panics.
-#[must_use]
 pub fn observed(routes: Router) -> Router {
     routes.layer(axum::middleware::from_fn(observe::observe))
 }
