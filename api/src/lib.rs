@@ -6,6 +6,7 @@
 //! Deliberately absent: business rules, which are in `domain`; SQL, which is in `commands` and
 //! `projections`.
 
+pub mod app;
 pub mod auth;
 mod cli;
 pub mod config;
