@@ -153,7 +153,7 @@ macro_rules! small_ids {
 
 small_ids! {
     clue: ClueId = 1, customer: CustomerId = 2, operator: OperatorId = 3, team: TeamId = 4,
-    contact: ContactPointId = 5, follow_up: FollowUpId = 6, viewing: ViewingId = 7,
+    contact: ContactPointId = 5, follow_up: FollowUpId = 6,
 }
 
 /// A log, a vault and a database, with what most tests do to them.
