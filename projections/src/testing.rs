@@ -153,7 +153,7 @@ macro_rules! small_ids {
 
 small_ids! {
     clue: ClueId = 1, customer: CustomerId = 2, operator: OperatorId = 3, team: TeamId = 4,
-    contact: ContactPointId = 5, follow_up: FollowUpId = 6, viewing: ViewingId = 7,
+    contact: ContactPointId = 5, follow_up: FollowUpId = 6,
 }
 
 /// A log, a vault and a database, with what most tests do to them.
@@ -163,7 +163,6 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub db: Database,
     pub url: String,
-    pub directory: Option<tempfile::TempDir>,
     pub seconds: AtomicI64,
 }
 
@@ -176,7 +175,8 @@ pub async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(World) -> F)
     let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
     migrations::SQLITE_VIEWS.run(&pool).await.unwrap();
     pool.close().await;
-    test(World::new(url, Some(directory)).await).await;
+    test(World::new(url).await).await;
+    drop(directory);
 
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return };
     let number = DATABASES.fetch_add(1, Ordering::SeqCst);
@@ -188,7 +188,7 @@ pub async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(World) -> F)
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     migrations::POSTGRES.run(&pool).await.unwrap();
     pool.close().await;
-    let world = World::new(url, None).await;
+    let world = World::new(url).await;
     let db = world.db.clone();
     test(world).await;
     db.close().await;
@@ -196,7 +196,7 @@ pub async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(World) -> F)
 }
 
 impl World {
-    async fn new(url: String, directory: Option<tempfile::TempDir>) -> Self {
+    async fn new(url: String) -> Self {
         let log = InMemoryLog::default();
         log.reads_left.store(-1, Ordering::SeqCst);
         Self {
@@ -205,7 +205,6 @@ impl World {
             clock: Arc::new(ManualClock(AtomicI64::new(at(0).micros()))),
             db: Database::connect(&url).await.unwrap(),
             url,
-            directory,
             seconds: AtomicI64::new(0),
         }
     }
