@@ -203,7 +203,8 @@ impl Plan {
         let mut fields = BTreeMap::new();
         for (key, mapped) in &self.map.fields {
             let column = &mapped.column;
-            let Some(text) = self.cell(cells, column) else {
+            let cell = self.cell(cells, column);
+            let Some(text) = cell.filter(|text| !mapped.absent.iter().any(|absent| absent == text)) else {
                 if mapped.required {
                     return Err(self.fault("field_missing", column, "the map requires a value"));
                 }

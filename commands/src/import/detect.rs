@@ -101,9 +101,10 @@ struct Guess {
     rows: Vec<Record>,
     /// How many columns most rows have.
     columns: usize,
-    /// Whether every mapped column is there; how many separators stand in rows of that many
-    /// columns; how many cells are quoted.
-    score: (bool, usize, usize),
+    /// How many cells are quoted.
+    quoted: usize,
+    /// Whether every mapped column is there; how many separators stand in rows of that many columns.
+    score: (bool, usize),
 }
 
 impl Sample<'_> {
@@ -112,12 +113,18 @@ impl Sample<'_> {
         let quotes = format.quote.map_or_else(|| vec![Some(b'"'), Some(b'\'')], |one| vec![one]);
         let mut best: Option<Guess> = None;
         for &separator in &separators {
-            for &quote in &quotes {
-                let dialect = Dialect { encoding: self.encoding, separator, quote };
-                let Some(guess) = self.read(dialect, columns) else { continue };
-                if best.as_ref().is_none_or(|best| guess.score > best.score) {
-                    best = Some(guess);
-                }
+            let read = |quote: &Option<u8>| {
+                self.read(Dialect { encoding: self.encoding, separator, quote: *quote }, columns)
+            };
+            // The quote is the one that more cells have; of equals the first.
+            let guesses = quotes.iter().filter_map(read);
+            let Some(guess) =
+                guesses.reduce(|best, other| if other.quoted > best.quoted { other } else { best })
+            else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|best| guess.score > best.score) {
+                best = Some(guess);
             }
         }
         best
@@ -145,8 +152,8 @@ impl Sample<'_> {
             Column::Number(number) => number.get() <= columns,
             Column::Name(name) => first.is_some_and(|cells| cells.iter().any(|cell| cell.trim() == name)),
         };
-        let score = (wanted.iter().all(there), share * (columns - 1), quoted);
-        Some(Guess { dialect, rows: records, columns, score })
+        let score = (wanted.iter().all(there), share * (columns - 1));
+        Some(Guess { dialect, rows: records, columns, quoted, score })
     }
 }
 

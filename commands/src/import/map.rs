@@ -179,6 +179,9 @@ pub(super) struct Field {
     /// Cells and what they mean: an option's key, `true` or `false`, or another way to write it.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
+    /// Further cells that say nothing.
+    #[serde(default)]
+    pub absent: Vec<String>,
     #[serde(default)]
     pub required: bool,
     #[serde(default)]
