@@ -6,9 +6,11 @@
 //! Deliberately absent: business rules, which are in `domain`; SQL, which is in `commands` and
 //! `projections`.
 
+pub mod app;
 pub mod auth;
 mod cli;
 pub mod config;
+pub mod demo;
 pub mod graphql;
 pub mod http;
 pub mod keys;

@@ -7,8 +7,10 @@
 //! Deliberately absent: projections, queries, GraphQL, and any rule of the business, which is in
 //! `domain`.
 
+pub mod backup;
 pub mod clock;
 pub mod event_log;
+pub mod line_file;
 pub mod service;
 pub mod use_cases;
 pub mod vault;

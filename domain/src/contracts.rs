@@ -1,8 +1,5 @@
 //! Every event of the platform in one place: decoding any of them, and the list of their types.
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::LazyLock;
 
 use crate::business_line::{BusinessLine, BusinessLineEvent};
@@ -77,3 +74,6 @@ events! {
 pub fn upcasters() -> &'static Upcasters {
     &UPCASTERS
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,14 +15,10 @@ pub mod codec;
 pub mod contracts;
 pub mod customer;
 pub mod envelope;
-#[cfg(test)]
-mod fixtures;
 pub mod ids;
 pub mod operator;
 pub mod personal;
 pub mod ports;
-#[cfg(test)]
-mod properties;
 pub mod team;
 pub mod values;
 
@@ -32,3 +28,8 @@ pub use contracts::Event;
 pub use envelope::{Actor, Metadata, Position, RecordedEvent, Revision, StreamId};
 pub use personal::{Personal, SealedText};
 pub use values::Instant;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

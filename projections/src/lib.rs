@@ -8,14 +8,19 @@
 
 pub mod changes;
 pub mod clue_list;
+pub mod clue_pool;
 pub mod customer;
 pub mod directory;
+pub mod fact_clue_stage;
 pub mod lines;
 pub mod operators;
 pub mod read;
 pub mod rebuild;
 pub mod runner;
 pub mod sql;
+pub mod star_customers;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use changes::{ChangedRow, Changes};
 pub use directory::{Directory, Snapshot};
@@ -23,3 +28,21 @@ pub use read::{Cursor, Edge, Page, Paging, QueryError, Shown, Sight, Viewer};
 pub use rebuild::{Progress, Report, TableReport};
 pub use runner::{Clock, Config, Lag, ParkedEvent, Ports, Projections, RunError, SystemClock, WaitError};
 pub use sql::{Database, SqlError};
+
+use std::sync::Arc;
+
+use domain::ports::BlindIndex;
+
+/// Every read model of the platform.
+#[must_use]
+pub fn read_models(index: &Arc<dyn BlindIndex>) -> Vec<Arc<dyn runner::Projector>> {
+    vec![
+        Arc::new(lines::Lines),
+        Arc::new(operators::Operators),
+        Arc::new(clue_list::ClueList::new(Arc::clone(index))),
+        Arc::new(clue_pool::CluePool),
+        Arc::new(customer::Customers::new(Arc::clone(index))),
+        Arc::new(star_customers::StarCustomers),
+        Arc::new(fact_clue_stage::FactClueStage),
+    ]
+}

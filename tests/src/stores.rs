@@ -1,8 +1,9 @@
 //! A fresh store of each kind, ready to use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use commands::backup::Place;
 use commands::clock::SharedClock;
 use commands::event_log::{EventLog, PostgresLog, SqliteLog};
 use commands::service::CommandService;
@@ -56,6 +57,17 @@ impl Store {
         }
     }
 
+    /// Where the store is, for backup and restore.
+    #[must_use]
+    pub fn place(&self) -> OwnedPlace {
+        match self {
+            Self::Sqlite(folder) => {
+                OwnedPlace::Sqlite(folder.path().join("log.db"), folder.path().join("keys.db"))
+            }
+            Self::Postgres(options) => OwnedPlace::Postgres(options.clone()),
+        }
+    }
+
     /// Opens the log with a command service on it.
     pub async fn service(&self, clock: SharedClock) -> CommandService {
         let log = self.open(clock.clone()).await;
@@ -103,6 +115,25 @@ impl Store {
                 sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await
             }
             Self::Postgres(options) => sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await,
+        }
+    }
+}
+
+/// Where a store is.
+pub enum OwnedPlace {
+    /// The log's file and the key vault's.
+    Sqlite(PathBuf, PathBuf),
+    /// A database.
+    Postgres(PgConnectOptions),
+}
+
+impl OwnedPlace {
+    /// The place as backup and restore take it.
+    #[must_use]
+    pub fn as_place(&self) -> Place<'_> {
+        match self {
+            Self::Sqlite(log, keys) => Place::Sqlite { log, keys },
+            Self::Postgres(options) => Place::Postgres(options),
         }
     }
 }

@@ -4,5 +4,6 @@
 
 #[macro_use]
 mod conformance;
+mod backup;
 mod command_service;
 mod tidy;

@@ -17,6 +17,8 @@ const ARROWS: [(&str, &str); 7] = [
     ("migrations", ""),
 ];
 const MAX_LINES: usize = 500;
+/// Names of files and folders that only tests compile.
+const TEST_ONLY: [&str; 4] = ["tests", "tests.rs", "testing.rs", "build.rs"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
@@ -33,7 +35,7 @@ fn sources() -> Vec<(String, String)> {
     let is_source = |path: &String| {
         path.ends_with(".rs")
             && !path.starts_with("tests/")
-            && !path.split('/').any(|part| part == "tests" || part == "tests.rs" || part == "testing.rs")
+            && !path.split('/').any(|part| TEST_ONLY.contains(&part))
     };
     let read = |path: String| {
         let text = fs::read_to_string(root().join(&path)).unwrap_or_default();

@@ -3,14 +3,27 @@
 //! Guarantees: results go to standard output and everything else to standard error, so that scripts
 //! can read the former; exit code 0 means done, 1 that it failed, 2 that the call made no sense.
 
+mod backup;
+mod erase;
 mod health;
 mod keys;
+mod line;
+mod migrate;
+mod progress;
+mod rebuild;
 mod schema;
 mod token;
+mod user;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use commands::CommandContext;
+use commands::clock::{Clock, SystemClock, fresh_uuid};
+use domain::envelope::Actor;
+use domain::ids::CommandId;
+use domain::values::Code;
 
 use crate::config::{Config, ConfigError, Flags};
 use crate::keys::KeysError;
@@ -39,6 +52,22 @@ enum Command {
     Token(token::Arguments),
     /// Ask a running server whether it can work
     Health(health::Arguments),
+    /// Bring the database's schema to this program's version
+    Migrate,
+    /// Define and change business lines
+    Line(line::Arguments),
+    /// Register the first operators
+    User(user::Arguments),
+    /// Check that the log is sound and every read model equals a replay from zero
+    Verify,
+    /// Build a read model beside the live one, compare, swap
+    Rebuild(rebuild::Arguments),
+    /// Destroy a person's data key and record that
+    EraseCustomer(erase::Arguments),
+    /// Save the log and its data keys, each in a file, while everything goes on
+    Backup(backup::Arguments),
+    /// Restore a log and its data keys into an empty database
+    Restore(backup::Arguments),
 }
 
 /// Why a command failed.
@@ -54,6 +83,28 @@ enum CliError {
     Health(#[from] health::HealthError),
     #[error("cannot write the result: {0}")]
     Output(#[from] std::io::Error),
+    #[error(transparent)]
+    App(#[from] crate::app::AppError),
+    #[error(transparent)]
+    Location(#[from] crate::app::LocationError),
+    #[error(transparent)]
+    Schema(#[from] crate::app::SchemaError),
+    #[error(transparent)]
+    Command(#[from] commands::CommandError),
+    #[error(transparent)]
+    Backup(#[from] commands::backup::BackupError),
+    #[error(transparent)]
+    Projections(#[from] projections::RunError),
+    #[error(transparent)]
+    Log(#[from] domain::ports::ReadError),
+    #[error("{path}: {source}")]
+    File { path: String, source: std::io::Error },
+    #[error("{0}")]
+    Line(String),
+    #[error("{0} faults were found")]
+    Faults(usize),
+    #[error("a word of the program is no code: {0}")]
+    Word(#[from] domain::values::InvalidKey),
 }
 
 /// Runs the program with the arguments of this process.
@@ -81,7 +132,33 @@ fn execute(cli: Cli) -> Result<(), CliError> {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Token(arguments) => token::run(&arguments, &config),
         Command::Health(arguments) => health::run(&arguments, &config),
+        other => block_on(work(other, &config)),
     }
+}
+
+/// Commands that work on the database.
+async fn work(command: Command, config: &Config) -> Result<(), CliError> {
+    match command {
+        Command::Migrate => migrate::run(config).await,
+        Command::Line(arguments) => line::run(&arguments, config).await,
+        Command::User(arguments) => user::run(arguments, config).await,
+        Command::Verify => verify::run(config).await,
+        Command::Rebuild(arguments) => rebuild::run(&arguments, config).await,
+        Command::EraseCustomer(arguments) => erase::run(arguments, config).await,
+        Command::Backup(arguments) => backup::save(&arguments, config).await,
+        Command::Restore(arguments) => backup::load(&arguments, config).await,
+        Command::Keys(_) | Command::Schema(_) | Command::Token(_) | Command::Health(_) => Ok(()),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// A command of a part of the system.
+fn system_command(part: &str) -> Result<CommandContext, CliError> {
+    let id = CommandId::new(fresh_uuid(SystemClock.now()));
+    Ok(CommandContext::new(id, Actor::System(Code::new(part)?)))
 }
 
 #[cfg(test)]

@@ -81,13 +81,24 @@ impl Journey {
         self.rng.random_range(0..100) < percent
     }
 
+    /// One of the line's teams.
+    fn team<'s>(&mut self, staff: &'s Staff) -> Option<&'s Team> {
+        let teams: Vec<&'s Team> = staff.teams.iter().filter(|team| team.line == self.line.key).collect();
+        pick(&mut self.rng, &teams)
+    }
+
     /// Comes back within a span of seconds.
     fn then(&mut self, next: Next, from: u64, to: u64) -> Option<Duration> {
         self.next = next;
         Some(Duration::from_secs(self.rng.random_range(from..to)))
     }
 
-    async fn step(&self, service: &CommandService, at: Instant, step: ClueStep) -> Result<Receipt, DemoError> {
+    async fn step(
+        &self,
+        service: &CommandService,
+        at: Instant,
+        step: ClueStep,
+    ) -> Result<Receipt, DemoError> {
         let clue_id = self.clue()?;
         let actor = Actor::Operator(self.owner()?.0);
         run(service, actor, at, &WorkClue { clue_id, step }).await
@@ -113,8 +124,7 @@ impl Journey {
         at: Instant,
     ) -> Result<Option<Duration>, DemoError> {
         let channel = pick(&mut self.rng, &["website", "douyin", "phone-in", "walk-in", "partner"]);
-        let teams: Vec<&Team> = staff.teams_of(&self.line.key).collect();
-        let Some(team) = pick(&mut self.rng, &teams) else { return Ok(None) };
+        let Some(team) = self.team(staff) else { return Ok(None) };
         let agent = team.agents[self.rng.random_range(0..team.agents.len())];
         let assigned = self.chance(40);
         let waits = !assigned && self.chance(10);
@@ -123,8 +133,7 @@ impl Journey {
             (_, true) => Route::Wait,
             _ => Route::Pool,
         };
-        let contacts =
-            vec![ContactInput { kind: ContactKind::Phone, text: phone(&mut self.rng).into() }];
+        let contacts = vec![ContactInput { kind: ContactKind::Phone, text: phone(&mut self.rng).into() }];
         let capture = CaptureClue {
             line: self.line.key.clone(),
             source: Source { channel: value(channel.unwrap_or("website"))?, key: None, campaign: None },
@@ -154,8 +163,7 @@ impl Journey {
         staff: &Staff,
         at: Instant,
     ) -> Result<Option<Duration>, DemoError> {
-        let teams: Vec<&Team> = staff.teams_of(&self.line.key).collect();
-        let Some(team) = pick(&mut self.rng, &teams) else { return Ok(None) };
+        let Some(team) = self.team(staff) else { return Ok(None) };
         if self.chance(12) {
             // Some clues stay in the pool.
             return Ok(None);
@@ -238,7 +246,11 @@ impl Journey {
     }
 
     /// Moves along the stage graph, filling what the next stage requires.
-    async fn advance(&mut self, service: &CommandService, at: Instant) -> Result<Option<Duration>, DemoError> {
+    async fn advance(
+        &mut self,
+        service: &CommandService,
+        at: Instant,
+    ) -> Result<Option<Duration>, DemoError> {
         self.steps += 1;
         let graph = &self.line.graph;
         let onward: Vec<StageKey> = graph

@@ -48,10 +48,7 @@ async fn run<U: UseCase>(
 ) -> Result<Receipt, DemoError> {
     let mut context = CommandContext::new(CommandId::new(fresh_uuid(service.clock().now())), actor);
     context.occurred_at = Some(at);
-    service
-        .execute(&context, use_case)
-        .await
-        .map_err(|error| DemoError::Command { command: U::NAME, error })
+    service.execute(&context, use_case).await.map_err(|error| DemoError::Command { command: U::NAME, error })
 }
 
 /// The demo acting by itself.

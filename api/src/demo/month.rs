@@ -11,10 +11,10 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::DemoError;
 use super::clock::DemoClock;
 use super::journey::Journey;
 use super::staff::Staff;
-use super::DemoError;
 
 /// Length of the history.
 pub const DAYS: u64 = 30;

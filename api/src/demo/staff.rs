@@ -36,13 +36,6 @@ pub struct Staff {
     pub showcase: Vec<(Role, String, OperatorId)>,
 }
 
-impl Staff {
-    /// The teams of a line.
-    pub fn teams_of<'a>(&'a self, line: &'a LineKey) -> impl Iterator<Item = &'a Team> {
-        self.teams.iter().filter(move |team| team.line == *line)
-    }
-}
-
 /// Defines the lines and hires everybody.
 ///
 /// # Errors
@@ -94,10 +87,7 @@ async fn person(
     scope: &Scope,
     at: Instant,
 ) -> Result<OperatorId, DemoError> {
-    let register = RegisterOperator {
-        name: Personal::Clear(name.to_owned()),
-        roles: vec![role],
-        scope: scope.clone(),
-    };
+    let register =
+        RegisterOperator { name: Personal::Clear(name.to_owned()), roles: vec![role], scope: scope.clone() };
     made(&run(service, system()?, at, &register).await?, "operator_id")
 }

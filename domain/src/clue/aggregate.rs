@@ -54,6 +54,8 @@ pub struct Clue {
     former_owner: Option<(OperatorId, Instant)>,
     first_response: bool,
     need: Option<Need>,
+    /// Whether the need came with a note; the note itself is personal and not kept.
+    need_noted: bool,
     fields: BTreeSet<FieldKey>,
     viewings: BTreeMap<ViewingId, ViewingState>,
     proposal: Option<Proposal>,
@@ -138,7 +140,11 @@ impl Aggregate for Clue {
             Event::FollowUpLogged { .. } => {}
             Event::FirstResponseRecorded { .. } => self.first_response = true,
             Event::StageMoved { to, .. } => self.stage = Some(to.clone()),
-            Event::NeedUpdated { need } => self.need = Some(need.clone()),
+            // Without the note, which is personal: state is kept in memory longer than a command.
+            Event::NeedUpdated { need } => {
+                self.need_noted = need.note.is_some();
+                self.need = Some(Need { note: None, ..need.clone() });
+            }
             Event::FieldsSet { values } => {
                 for (key, value) in values {
                     if value.is_some() {
@@ -370,7 +376,11 @@ impl Clue {
     fn set_need(&self, need: Need) -> Result<Vec<Event>, Error> {
         self.live()?;
         need.validate().map_err(|reason| Error::Need { reason })?;
-        if self.need.as_ref() == Some(&need) { Ok(vec![]) } else { Ok(vec![Event::NeedUpdated { need }]) }
+        let noted = need.note.is_some() || self.need_noted;
+        if !noted && self.need.as_ref() == Some(&need) {
+            return Ok(vec![]);
+        }
+        Ok(vec![Event::NeedUpdated { need }])
     }
 
     fn set_fields(

@@ -1,7 +1,7 @@
 //! Given, when, then.
 
 use super::{ClueAttempts, ClueAttemptsCommand as Command, ClueAttemptsEvent as Event};
-use crate::fixtures::{at, fold, given, id, read};
+use crate::testing::{at, fold, given, id, read};
 
 fn record(minute: i64, winner: Option<u128>) -> Command {
     Command::RecordRefusedClaim {

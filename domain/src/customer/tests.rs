@@ -5,8 +5,8 @@ use super::{
     StarBasis, StarTier,
 };
 use crate::clue::{CustomerStanding, Source};
-use crate::fixtures::{at, fold, given, id, read, then};
 use crate::personal::Personal;
+use crate::testing::{at, fold, given, id, read, then};
 use crate::values::{Contact, ContactKind, Instant};
 
 fn name(text: &str) -> Personal<String> {

@@ -3,8 +3,8 @@
 use super::{
     Operator, OperatorCommand as Command, OperatorError as Error, OperatorEvent as Event, Role, Scope,
 };
-use crate::fixtures::{fold, given, id, read};
 use crate::personal::Personal;
+use crate::testing::{fold, given, id, read};
 
 fn name(text: &str) -> Personal<String> {
     Personal::Clear(text.to_owned())

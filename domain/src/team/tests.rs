@@ -1,7 +1,7 @@
 //! Given, when, then.
 
 use super::{Team, TeamCommand as Command, TeamError as Error, TeamEvent as Event};
-use crate::fixtures::{fold, given, read};
+use crate::testing::{fold, given, read};
 
 fn register(line_defined: bool) -> Command {
     Command::Register { line: read("used-car-sales"), line_defined, name: read("East") }

@@ -21,7 +21,7 @@ CREATE TABLE fact_clue_stage (
 
 CREATE INDEX fact_clue_stage_customer ON fact_clue_stage (customer_id);
 CREATE INDEX fact_clue_stage_entered ON fact_clue_stage (line, entered_at);
-CREATE INDEX fact_clue_stage_position ON fact_clue_stage (entered_position);
+CREATE INDEX fact_clue_stage_position ON fact_clue_stage (line, entered_position);
 
 -- Who owns a clue now, for the interval that it enters next.
 CREATE TABLE fact_clue_stage_clue (

@@ -159,6 +159,8 @@ pub(super) struct Part<'a> {
     filter: &'a ClueFilter,
     narrows: &'a [Narrow],
     order: ClueOrder,
+    /// Whether the planner may be trusted with every condition.
+    postgres: bool,
 }
 
 /// The parts of the viewer's scope that the filter leaves.
@@ -167,6 +169,7 @@ pub(super) fn parts<'a>(
     filter: &'a ClueFilter,
     narrows: &'a [Narrow],
     order: ClueOrder,
+    postgres: bool,
 ) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     for (scope, sight) in viewer.clue_arms() {
@@ -184,33 +187,41 @@ pub(super) fn parts<'a>(
             _ => vec![scope.clone()],
         };
         for arm in arms {
-            parts.push(Part { arm, scope: scope.clone(), filter, narrows, order });
+            parts.push(Part { arm, scope: scope.clone(), filter, narrows, order, postgres });
         }
     }
     parts
 }
 
 impl Part<'_> {
-    /// Adds the part's conditions. Those that must not choose the index are written as expressions,
-    /// which no index serves: the index is that of the order, or of what drives the search.
+    /// A column that must not choose the index: that is the order's, or of what drives the search.
+    /// SQLite knows too little of the values to choose well and takes no index for an expression;
+    /// PostgreSQL knows, but knows nothing of expressions.
+    fn aside(&self, column: &str) -> String {
+        if self.postgres { column.to_owned() } else { format!("+{column}") }
+    }
+
+    /// Adds the part's conditions.
     pub fn push(&self, sql: &mut Sql) {
         let driven = self.push_driver(sql);
         if !driven {
-            push_arm(sql, &self.arm, false);
+            self.push_arm(sql, &self.arm, false);
         }
         if driven || self.arm != self.scope {
-            push_arm(sql, &self.scope, true);
+            self.push_arm(sql, &self.scope, true);
         }
         let filter = self.filter;
         if let Some(owner) = filter.owner.filter(|owner| driven || self.arm != Arm::Owner(*owner)) {
-            push_arm(sql, &Arm::Owner(owner), true);
+            self.push_arm(sql, &Arm::Owner(owner), true);
         }
         if let Some(team) = filter.team.filter(|team| driven || self.arm != Arm::Team(*team)) {
-            push_arm(sql, &Arm::Team(team), true);
+            self.push_arm(sql, &Arm::Team(team), true);
         }
         let line_done = matches!(&self.arm, Arm::Line(_)) && !driven;
         if !filter.lines.is_empty() && !line_done {
-            sql.push(" AND (c.line || '') = ANY(").bind(Value::texts(&filter.lines)).push(")");
+            sql.push(&format!(" AND {} = ANY(", self.aside("c.line")))
+                .bind(Value::texts(&filter.lines))
+                .push(")");
         }
         self.push_stages(sql, driven);
         push_words(sql, "c.stage_category", filter.categories.iter().map(|word| word.as_str()));
@@ -221,7 +232,8 @@ impl Part<'_> {
             sql.push(" AND c.source_key = ").bind(key.as_str());
         }
         if let Some(stars) = filter.stars_at_least {
-            let column = if self.order == ClueOrder::Star { "c.star" } else { "c.star + 0" };
+            let sorted = self.order == ClueOrder::Star;
+            let column = if sorted { "c.star".to_owned() } else { self.aside("c.star") };
             sql.push(&format!(" AND {column} >= ")).bind(i64::from(stars));
         }
         if let Some(responded) = filter.responded {
@@ -236,11 +248,23 @@ impl Part<'_> {
             ("lost_at", filter.lost, None),
         ] {
             let plain = order == Some(self.order);
-            push_span(sql, &format!("c.{column}{}", if plain { "" } else { " + 0" }), span);
+            let column = format!("c.{column}");
+            push_span(sql, &if plain { column } else { self.aside(&column) }, span);
         }
         for narrow in self.narrows {
             push_walked(sql, narrow);
         }
+    }
+
+    fn push_arm(&self, sql: &mut Sql, arm: &Arm, aside: bool) {
+        let (column, value) = match arm {
+            Arm::All => return,
+            Arm::Line(line) => ("c.line", line.to_value()),
+            Arm::Team(team) => ("c.team_id", team.to_value()),
+            Arm::Owner(owner) => ("c.owner_id", owner.to_value()),
+        };
+        let column = if aside { self.aside(column) } else { column.to_owned() };
+        sql.push(&format!(" AND {column} = ")).bind(value);
     }
 
     /// Adds what drives a narrow search; whether anything does.
@@ -274,21 +298,12 @@ impl Part<'_> {
                 sql.push(" AND c.stage = ").bind(stage.as_str());
             }
             stages => {
-                sql.push(" AND (c.stage || '') = ANY(").bind(Value::texts(stages)).push(")");
+                sql.push(&format!(" AND {} = ANY(", self.aside("c.stage")))
+                    .bind(Value::texts(stages))
+                    .push(")");
             }
         }
     }
-}
-
-fn push_arm(sql: &mut Sql, arm: &Arm, as_expression: bool) {
-    let (column, value) = match arm {
-        Arm::All => return,
-        Arm::Line(line) => ("c.line", line.to_value()),
-        Arm::Team(team) => ("c.team_id", team.to_value()),
-        Arm::Owner(owner) => ("c.owner_id", owner.to_value()),
-    };
-    let column = if as_expression { format!("({column} || '')") } else { column.to_owned() };
-    sql.push(&format!(" AND {column} = ")).bind(value);
 }
 
 fn push_words<'a>(sql: &mut Sql, column: &str, words: impl ExactSizeIterator<Item = &'a str>) {

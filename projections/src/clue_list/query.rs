@@ -108,7 +108,7 @@ impl ClueListQuery {
             id: Some("c.clue_id"),
             descending: order.descending(),
         };
-        let parts = parts(viewer, filter, &narrows, order);
+        let parts = parts(viewer, filter, &narrows, order, self.db.is_postgres());
         let predicates: Vec<Predicate<'_>> = parts.iter().map(predicate).collect();
         let place = |row: &ClueRow| (vec![sort_key(row, order)], row.clue_id.to_string());
         let page = fetch_page(&self.db, &listing, &predicates, paging, ClueRow::from_row, place).await?;
@@ -127,7 +127,7 @@ impl ClueListQuery {
     ) -> Result<ClueCount, QueryError> {
         let none = ClueCount { count: 0, exact: true };
         let Some(narrows) = self.narrow(viewer, filter).await? else { return Ok(none) };
-        let parts = parts(viewer, filter, &narrows, ClueOrder::Updated);
+        let parts = parts(viewer, filter, &narrows, ClueOrder::Updated, self.db.is_postgres());
         if parts.is_empty() {
             return Ok(none);
         }

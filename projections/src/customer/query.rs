@@ -250,38 +250,62 @@ impl CustomerQuery {
         }))
     }
 
-    /// How much the viewer sees of each of these customers, and of which of their clues.
     async fn access(
         &self,
         viewer: &Viewer,
         customers: &[CustomerRow],
         ids: &[CustomerId],
     ) -> Result<HashMap<CustomerId, Access>, SqlError> {
-        let mut access: HashMap<CustomerId, Access> = HashMap::new();
-        let mut grant = |customer: CustomerId, clue: Option<ClueId>, sight: Sight| {
-            let entry = access.entry(customer).or_insert(Access { sight, clues: BTreeMap::new() });
-            entry.sight = entry.sight.max(sight);
-            entry.clues.extend(clue.map(|clue| (clue, sight)));
-        };
-        for customer in customers {
-            if let Some(sight) = viewer.sight_of_customer_in(&customer.line) {
-                grant(customer.customer_id, None, sight);
-            }
-        }
-        for clue in self.load::<CustomerClueRow>(ids).await? {
-            let pooled = clue.lifecycle == Lifecycle::Pooled;
-            let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled };
-            let sight = viewer.sight_of_clue(holding).max(viewer.sight_of_customer_in(&clue.line));
-            if let Some(sight) = sight {
-                grant(clue.customer_id, Some(clue.clue_id), sight);
-            }
-        }
-        Ok(access)
+        access(&self.db, viewer, customers, ids).await
     }
 
     async fn load<R: Record>(&self, ids: &[CustomerId]) -> Result<Vec<R>, SqlError> {
-        let columns = R::TABLE.column_list();
-        let sql = format!("SELECT {columns} FROM {} WHERE customer_id = ANY($1)", R::TABLE.name);
-        self.db.fetch(&sql, &[Value::texts(ids)]).await?.iter().map(R::from_row).collect()
+        load(&self.db, ids).await
     }
+}
+
+/// Which of these customers the viewer may see, and how much of each.
+pub(crate) async fn visible(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[CustomerId],
+) -> Result<HashMap<CustomerId, Sight>, SqlError> {
+    let customers = load::<CustomerRow>(db, ids).await?;
+    let access = access(db, viewer, &customers, ids).await?;
+    Ok(access.into_iter().map(|(id, access)| (id, access.sight)).collect())
+}
+
+/// How much the viewer sees of each of these customers, and of which of their clues.
+async fn access(
+    db: &Database,
+    viewer: &Viewer,
+    customers: &[CustomerRow],
+    ids: &[CustomerId],
+) -> Result<HashMap<CustomerId, Access>, SqlError> {
+    let mut access: HashMap<CustomerId, Access> = HashMap::new();
+    let mut grant = |customer: CustomerId, clue: Option<ClueId>, sight: Sight| {
+        let entry = access.entry(customer).or_insert(Access { sight, clues: BTreeMap::new() });
+        entry.sight = entry.sight.max(sight);
+        entry.clues.extend(clue.map(|clue| (clue, sight)));
+    };
+    for customer in customers {
+        if let Some(sight) = viewer.sight_of_customer_in(&customer.line) {
+            grant(customer.customer_id, None, sight);
+        }
+    }
+    for clue in load::<CustomerClueRow>(db, ids).await? {
+        let pooled = clue.lifecycle == Lifecycle::Pooled;
+        let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled };
+        let sight = viewer.sight_of_clue(holding).max(viewer.sight_of_customer_in(&clue.line));
+        if let Some(sight) = sight {
+            grant(clue.customer_id, Some(clue.clue_id), sight);
+        }
+    }
+    Ok(access)
+}
+
+async fn load<R: Record>(db: &Database, ids: &[CustomerId]) -> Result<Vec<R>, SqlError> {
+    let columns = R::TABLE.column_list();
+    let sql = format!("SELECT {columns} FROM {} WHERE customer_id = ANY($1)", R::TABLE.name);
+    db.fetch(&sql, &[Value::texts(ids)]).await?.iter().map(R::from_row).collect()
 }

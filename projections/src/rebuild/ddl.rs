@@ -3,9 +3,14 @@
 
 use crate::sql::{SqlError, Suffix, TableDef, Tx};
 
-/// Creates an empty copy with its primary key. Other indexes come when the rows are in: building
-/// them once is far cheaper than keeping them up row by row.
-pub(super) async fn create_copy(tx: &mut Tx, table: &TableDef, suffix: Suffix) -> Result<(), SqlError> {
+/// Creates an empty copy with its primary key and the index by which a batch loads its rows. Other
+/// indexes come when the rows are in: building them once is far cheaper than row by row.
+pub(super) async fn create_copy(
+    tx: &mut Tx,
+    table: &TableDef,
+    suffix: Suffix,
+    generation: i64,
+) -> Result<(), SqlError> {
     let copy = table.named(suffix);
     if tx.is_postgres() {
         let keys = table.key.join(", ");
@@ -14,22 +19,45 @@ pub(super) async fn create_copy(tx: &mut Tx, table: &TableDef, suffix: Suffix) -
             table.name
         ))
         .await?;
-        return tx.run(&format!("ALTER TABLE {copy} ADD PRIMARY KEY ({keys})")).await;
+        tx.run(&format!("ALTER TABLE {copy} ADD PRIMARY KEY ({keys})")).await?;
+    } else {
+        let sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = $1";
+        let rows = tx.fetch(sql, &[table.name.into()]).await?;
+        let missing = || SqlError::Schema(format!("table {} is missing", table.name));
+        let live: String = rows.first().ok_or_else(missing)?.get(0)?;
+        let columns = live.find('(').map(|at| &live[at..]).ok_or_else(missing)?;
+        tx.run(&format!("CREATE TABLE {copy} {columns}")).await?;
     }
-    let sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = $1";
-    let rows = tx.fetch(sql, &[table.name.into()]).await?;
-    let missing = || SqlError::Schema(format!("table {} is missing", table.name));
-    let live: String = rows.first().ok_or_else(missing)?.get(0)?;
-    let columns = live.find('(').map(|at| &live[at..]).ok_or_else(missing)?;
-    tx.run(&format!("CREATE TABLE {copy} {columns}")).await
+    create_indexes(tx, table, suffix, generation, |columns| loads(table, columns)).await
 }
 
-/// Creates on the copy the indexes that the live table has.
-pub(super) async fn create_indexes(
+/// Creates on the copy the other indexes that the live table has.
+pub(super) async fn create_other_indexes(
     tx: &mut Tx,
     table: &TableDef,
     suffix: Suffix,
     generation: i64,
+) -> Result<(), SqlError> {
+    create_indexes(tx, table, suffix, generation, |columns| !loads(table, columns)).await?;
+    if tx.is_postgres() {
+        return tx.run(&format!("ANALYZE {}", table.named(suffix))).await;
+    }
+    Ok(())
+}
+
+/// Whether an index, by what follows its table's name, is the one that a batch loads rows by.
+fn loads(table: &TableDef, columns: &str) -> bool {
+    let first = columns.trim_start_matches('(').split([',', ')']).next();
+    first.is_some_and(|first| first.trim() == table.group) && !columns.contains("WHERE")
+}
+
+/// Creates on the copy those indexes of the live table whose columns are wanted.
+async fn create_indexes(
+    tx: &mut Tx,
+    table: &TableDef,
+    suffix: Suffix,
+    generation: i64,
+    wanted: impl Fn(&str) -> bool,
 ) -> Result<(), SqlError> {
     let copy = table.named(suffix);
     if tx.is_postgres() {
@@ -38,21 +66,25 @@ pub(super) async fn create_indexes(
         for row in tx.fetch(sql, &[table.name.into()]).await? {
             let live: String = row.get(0)?;
             let unique = if live.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
-            // Without a name PostgreSQL finds a free one by itself.
-            let Some(at) = live.find(" USING ") else { continue };
-            tx.run(&format!("CREATE {unique}INDEX ON {copy}{}", &live[at..])).await?;
+            let (Some(using), Some(columns)) = (live.find(" USING "), live.find('(')) else { continue };
+            if wanted(&live[columns..]) {
+                // Without a name PostgreSQL finds a free one by itself.
+                tx.run(&format!("CREATE {unique}INDEX ON {copy}{}", &live[using..])).await?;
+            }
         }
-        return tx.run(&format!("ANALYZE {copy}")).await;
+        return Ok(());
     }
     let sql = "SELECT name, sql FROM sqlite_master \
                WHERE type = 'index' AND tbl_name = $1 AND sql IS NOT NULL ORDER BY name";
     for row in tx.fetch(sql, &[table.name.into()]).await? {
         let (name, live): (String, String) = (row.get(0)?, row.get(1)?);
         let unique = if live.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
-        let Some(at) = live.find('(') else { continue };
-        // Names of indexes are global, and those of the live and the former copy are taken.
-        let name = format!("{}_{}{generation}", base_name(&name), marker(suffix));
-        tx.run(&format!("CREATE {unique}INDEX {name} ON {copy} {}", &live[at..])).await?;
+        let Some(columns) = live.find('(').map(|at| &live[at..]) else { continue };
+        if wanted(columns) {
+            // Names of indexes are global, and those of the live and the former copy are taken.
+            let name = format!("{}_{}{generation}", base_name(&name), marker(suffix));
+            tx.run(&format!("CREATE {unique}INDEX {name} ON {copy} {columns}")).await?;
+        }
     }
     Ok(())
 }

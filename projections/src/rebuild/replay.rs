@@ -44,7 +44,7 @@ impl<'a> Replay<'a> {
         let mut tx = inner.db.begin().await?;
         for table in projector.tables() {
             ddl::drop_copy(&mut tx, table, suffix).await?;
-            ddl::create_copy(&mut tx, table, suffix).await?;
+            ddl::create_copy(&mut tx, table, suffix, generation).await?;
         }
         checkpoints::put(&mut tx, &copy_name(model, suffix), &checkpoint).await?;
         tx.commit().await?;
@@ -135,7 +135,7 @@ impl<'a> Replay<'a> {
     pub async fn index(&self) -> Result<(), RunError> {
         for table in self.model.projector.tables() {
             let mut tx = self.inner.db.begin().await?;
-            ddl::create_indexes(&mut tx, table, self.suffix, self.checkpoint.generation).await?;
+            ddl::create_other_indexes(&mut tx, table, self.suffix, self.checkpoint.generation).await?;
             tx.commit().await?;
         }
         Ok(())

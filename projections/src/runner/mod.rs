@@ -226,4 +226,11 @@ impl Projections {
     fn model(&self, name: &str) -> Result<&Arc<Model>, RunError> {
         self.inner.model(name).ok_or_else(|| RunError::Unknown(name.to_owned()))
     }
+
+    /// What a rebuild of the clue list is made of, for tests that interrupt one.
+    #[cfg(test)]
+    pub(crate) fn rebuild_parts(&self) -> (Arc<Inner>, Arc<Model>) {
+        let model = self.inner.model("clue_list").cloned();
+        (Arc::clone(&self.inner), model.unwrap_or_else(|| Arc::clone(&self.inner.models[0])))
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{BusinessLine, Command, Error, Event};
 use crate::business_line::{LineSpec, Policy, PolicyKind, PoolPolicy};
-use crate::fixtures::{fields, fold, given, graph, line_events, policies, read, spec, stage, step, then};
+use crate::testing::{fields, fold, given, graph, line_events, policies, read, spec, stage, step, then};
 
 fn apply(change: impl FnOnce(&mut LineSpec)) -> Command {
     let mut spec = spec();

@@ -2,8 +2,8 @@
 
 use super::{BusinessLine, Command, Error, Event};
 use crate::business_line::{FieldDefinition, FieldKind, FieldValue, FieldValueError as Wrong};
-use crate::fixtures::{at, field, fields, given, line_events, option, read, then};
 use crate::personal::Personal;
+use crate::testing::{at, field, fields, given, line_events, option, read, then};
 use crate::values::Money;
 
 fn define(field: FieldDefinition) -> Command {
@@ -108,7 +108,7 @@ fn a_field_is_retired_once_and_can_come_back() {
 #[test]
 fn a_retired_field_takes_no_values() {
     let past = then::<BusinessLine>(&line_events(), Command::RetireField { key: read("remark") });
-    let line = crate::fixtures::fold::<BusinessLine>(&past);
+    let line = crate::testing::fold::<BusinessLine>(&past);
     assert!(line.field(&read("remark")).is_none() && line.field(&read("owners")).is_some());
     assert_eq!(line.fields().count(), 3);
 }

@@ -8,7 +8,7 @@ mod stages;
 use super::{
     BusinessLine, BusinessLineCommand as Command, BusinessLineError as Error, BusinessLineEvent as Event,
 };
-use crate::fixtures::{field, fold, given, graph, line_events, policies, read, then};
+use crate::testing::{field, fold, given, graph, line_events, policies, read, then};
 
 fn rename(name: &str) -> Command {
     Command::Rename { name: read(name) }

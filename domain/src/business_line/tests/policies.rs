@@ -6,7 +6,7 @@ use super::{BusinessLine, Command, Error, Event};
 use crate::business_line::{
     FirstResponsePolicy, LossPolicy, Policy, PolicyKind, PoolPolicy, ScorePolicy, Signal, SignalWeight,
 };
-use crate::fixtures::{fold, given, line_events, policies, reasons, then};
+use crate::testing::{fold, given, line_events, policies, reasons, then};
 
 fn publish(policy: Policy) -> Command {
     Command::PublishPolicy { policy }

@@ -2,7 +2,7 @@
 
 use super::{BusinessLine, Command, Error, Event};
 use crate::business_line::{StageCategory, StageGraph, StageGraphError as Broken};
-use crate::fixtures::{given, graph, line_events, read, stage, step, then};
+use crate::testing::{given, graph, line_events, read, stage, step, then};
 
 fn publish(graph: StageGraph) -> Command {
     Command::PublishStageGraph { graph }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::business_line::BusinessLineCommand;
 use crate::clue::{Need, NeedError};
-use crate::fixtures::{line_after, line_requiring};
+use crate::testing::{line_after, line_requiring};
 
 fn captured_event() -> Event {
     Event::Captured {

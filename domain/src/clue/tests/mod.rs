@@ -14,8 +14,8 @@ use super::{
     CustomerStanding, FollowUp, FollowUpChannel, FollowUpOutcome, Lifecycle, Source,
 };
 use crate::business_line::{BusinessLine, FieldValue};
-use crate::fixtures::{at, fold, given, id, line, read, then};
 use crate::personal::Personal;
+use crate::testing::{at, fold, given, id, line, read, then};
 use crate::values::FieldKey;
 
 /// The operator who owns the clue in most tests.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::business_line::{BusinessLineCommand, LossPolicy, Policy};
-use crate::fixtures::{line_after, line_requiring};
+use crate::testing::{line_after, line_requiring};
 use crate::values::Money;
 
 /// The small line under another loss policy.

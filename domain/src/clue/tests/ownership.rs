@@ -69,7 +69,7 @@ fn a_former_owner_waits_and_nobody_else_does() {
 
 #[test]
 fn without_a_cooldown_a_former_owner_claims_at_once() {
-    let line = Arc::new(fold::<BusinessLine>(&crate::fixtures::line_events()[..2]));
+    let line = Arc::new(fold::<BusinessLine>(&crate::testing::line_events()[..2]));
     let command = Command::Claim { by: assignee(OWNER), line, at: at(3) };
     accepted(&released(), command, &[claimed(OWNER, 3)]);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::business_line::{BusinessLineCommand, FieldValueError};
 use crate::clue::{Need, NeedError};
-use crate::fixtures::{graph, line_after};
+use crate::testing::{graph, line_after};
 use crate::values::{Label, Money};
 
 fn logged(follow_up: FollowUp) -> Event {

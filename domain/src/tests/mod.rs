@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::aggregate::Aggregate;
 use crate::codec::EventContract;
-use crate::fixtures::fold;
+use crate::testing::fold;
 
 /// One accepted command that changed something.
 struct Step<'a, A: Aggregate> {

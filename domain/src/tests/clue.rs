@@ -12,7 +12,7 @@ use crate::clue::{
     Assignee, AssigneeStanding, Clue, ClueCommand as Command, ClueEvent as Event, CustomerStanding, FollowUp,
     FollowUpChannel, FollowUpOutcome, Intent, Lifecycle, Need, Source,
 };
-use crate::fixtures::{at, id, line, line_after, read};
+use crate::testing::{at, id, line, line_after, read};
 use crate::values::{FieldKey, Instant, Money};
 
 /// The line whose losses another person reviews, and one whose losses are final.
@@ -124,7 +124,7 @@ fn work(line: &Arc<BusinessLine>) -> impl Strategy<Value = Command> + use<> {
 
 fn viewing() -> impl Strategy<Value = Command> {
     (0..5_u8, 0..2_u128, minute(), 0..60_i64).prop_map(|(what, viewing, at, now)| {
-        let (viewing_id, now) = (id(viewing), crate::fixtures::at(now));
+        let (viewing_id, now) = (id(viewing), crate::testing::at(now));
         match what {
             0 => Command::BookViewing { viewing_id, at, car: None, place: None, now },
             1 => Command::RebookViewing { viewing_id, at, now },

@@ -8,7 +8,7 @@ use crate::business_line::{
     FirstResponsePolicy, LineSpec, LossPolicy, Policy, PolicyKind, PoolPolicy, ScorePolicy, Signal,
     SignalWeight, StageCategory, StageGraph,
 };
-use crate::fixtures::{field, option, read, reasons, spec, stage, step};
+use crate::testing::{field, option, read, reasons, spec, stage, step};
 use crate::values::{FieldKey, Label, StageKey};
 
 /// Stages between the first and the outcomes.

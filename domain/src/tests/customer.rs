@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::{Walk, each_event_says_something, reaches_every_event};
 use crate::clue::{CustomerStanding, Source};
 use crate::customer::{Customer, CustomerCommand as Command, CustomerEvent as Event, StarBasis, StarTier};
-use crate::fixtures::{at, id, read};
 use crate::personal::Personal;
+use crate::testing::{at, id, read};
 use crate::values::{Code, Contact, ContactKind, LineKey};
 
 fn name() -> impl Strategy<Value = Personal<String>> {

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::{Walk, each_event_says_something, reaches_every_event};
 use crate::clue_attempts::{ClueAttempts, ClueAttemptsCommand};
-use crate::fixtures::{at, id, read};
 use crate::operator::{Operator, OperatorCommand, OperatorEvent, Role, Scope};
 use crate::personal::Personal;
 use crate::team::{Team, TeamCommand, TeamEvent};
+use crate::testing::{at, id, read};
 
 fn name() -> impl Strategy<Value = Personal<String>> {
     prop_oneof![Just(""), Just("王芳"), Just("李伟")].prop_map(|name| Personal::Clear(name.to_owned()))
