@@ -5,7 +5,7 @@
 macro_rules! mirror {
     ($($(#[$meta:meta])* $name:ident = $domain:path {
         $($(#[$vmeta:meta])* $variant:ident),+ $(,)?
-    } $(hidden => $hidden:ident)?)+) => {$(
+    } $(| $hidden:ident as $shown:ident)?)+) => {$(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, async_graphql::Enum)]
         pub enum $name {
@@ -24,7 +24,7 @@ macro_rules! mirror {
             fn from(value: $domain) -> Self {
                 match value {
                     $(<$domain>::$variant => Self::$variant,)+
-                    $(<$domain>::$hidden => mirror!(@first $($variant)+),)?
+                    $(<$domain>::$hidden => Self::$shown,)?
                 }
             }
         }
@@ -39,7 +39,6 @@ macro_rules! mirror {
             }
         }
     )+};
-    (@first $first:ident $($rest:ident)*) => { Self::$first };
 }
 
 mirror! {
@@ -59,7 +58,7 @@ mirror! {
         Lost,
         /// No real clue.
         Invalid,
-    } hidden => Absent
+    } | Absent as Captured
 
     /// What standing in a stage means.
     StageCategory = domain::business_line::StageCategory {

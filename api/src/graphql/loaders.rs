@@ -11,7 +11,9 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use domain::ids::{ClueId, CustomerId, OperatorId};
 use projections::Viewer;
 use projections::clue_list::{ClueItem, FieldItem};
+use domain::values::LineKey;
 use projections::customer::CustomerItem;
+use projections::star_customers::ReasonItem;
 
 use super::error::ApiError;
 use super::services::Services;
@@ -36,6 +38,10 @@ pub struct FieldsOf(pub ClueId);
 /// The clues of a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CluesOf(pub CustomerId);
+
+/// The reasons of a customer's score in a line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReasonsOf(pub CustomerId, pub LineKey);
 
 impl Loaders {
     /// Loaders of a caller.
@@ -94,5 +100,16 @@ impl Loader<CluesOf> for Source {
         let ids: Vec<CustomerId> = keys.iter().map(|key| key.0).collect();
         let found = self.services.clues.of_customers(&self.viewer(), &ids).await?;
         Ok(found.into_iter().map(|(id, clues)| (CluesOf(id), clues)).collect())
+    }
+}
+
+impl Loader<ReasonsOf> for Source {
+    type Value = Vec<ReasonItem>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[ReasonsOf]) -> Result<HashMap<ReasonsOf, Vec<ReasonItem>>, ApiError> {
+        let ids: Vec<CustomerId> = keys.iter().map(|key| key.0).collect();
+        let found = self.services.stars.reasons(&self.viewer(), &ids).await?;
+        Ok(found.into_iter().map(|((id, line), reasons)| (ReasonsOf(id, line), reasons)).collect())
     }
 }

@@ -27,12 +27,7 @@ impl PageArguments {
     /// # Errors
     /// When the size is out of range (the error states the limit), both directions are asked for, or
     /// a cursor is of another list.
-    pub fn paging(
-        self,
-        limit: usize,
-        cursors: &Cursors,
-        list: ListVersion,
-    ) -> Result<Paging, ApiError> {
+    pub fn paging(self, limit: usize, cursors: &Cursors, list: ListVersion) -> Result<Paging, ApiError> {
         let open = |cursor: Option<String>| {
             cursor.map(|cursor| cursors.open(list, &cursor)).transpose().map_err(ApiError::from)
         };

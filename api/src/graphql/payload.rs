@@ -66,10 +66,7 @@ impl Answer {
     ///
     /// # Errors
     /// When the receipt names no such id: a fault of ours.
-    pub fn id<T: std::str::FromStr>(
-        &self,
-        name: &str,
-    ) -> std::result::Result<Option<T>, ApiError> {
+    pub fn id<T: std::str::FromStr>(&self, name: &str) -> std::result::Result<Option<T>, ApiError> {
         let Some(receipt) = &self.receipt else { return Ok(None) };
         let id = receipt.id(name).and_then(|id| id.parse().ok());
         id.map(Some).ok_or_else(|| ApiError::internal(&format!("no {name} in a receipt")))

@@ -128,13 +128,13 @@ fn collect<'a, T: PlainObject>(
             }
             Selection::InlineFragment(inline) => {
                 let on = inline.node.type_condition.as_ref();
-                if on.is_none_or(|on| on.node.on.node == T::type_name()) {
+                if on.is_none_or(|on| *on.node.on.node == *T::type_name()) {
                     collect(object, &ctx.with_selection_set(&inline.node.selection_set), answer, later);
                 }
             }
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = ctx.query_env.fragments.get(&spread.node.fragment_name.node)
-                    && fragment.node.type_condition.node.on.node == T::type_name()
+                    && *fragment.node.type_condition.node.on.node == *T::type_name()
                 {
                     collect(object, &ctx.with_selection_set(&fragment.node.selection_set), answer, later);
                 }

@@ -9,7 +9,10 @@ use commands::{CommandContext, CommandError, CommandService, Receipt};
 use domain::envelope::{Actor, Revision};
 use domain::ids::{CommandId, CorrelationId};
 use projections::clue_list::ClueListQuery;
+use projections::clue_pool::PoolQuery;
 use projections::customer::CustomerQuery;
+use projections::fact_clue_stage::FactClueStageQuery;
+use projections::star_customers::StarQuery;
 use projections::{Directory, Projections, Snapshot, Viewer, WaitError};
 
 use super::cursor::Cursors;
@@ -34,6 +37,12 @@ pub struct Services {
     pub clues: ClueListQuery,
     /// Reads customers.
     pub customers: CustomerQuery,
+    /// Reads the pool.
+    pub pool: PoolQuery,
+    /// Reads scores.
+    pub stars: StarQuery,
+    /// Reads how clues go through stages.
+    pub stages: FactClueStageQuery,
     /// Signs cursors.
     pub cursors: Cursors,
     /// Rows of a page at most.

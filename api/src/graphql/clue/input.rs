@@ -57,7 +57,8 @@ impl TryFrom<NeedInput> for Need {
     type Error = ApiError;
 
     fn try_from(input: NeedInput) -> Result<Self, ApiError> {
-        let plain = |list: Option<Vec<Text<Label>>>| list.unwrap_or_default().into_iter().map(|label| label.0);
+        let plain =
+            |list: Option<Vec<Text<Label>>>| list.unwrap_or_default().into_iter().map(|label| label.0);
         let mileage = input.max_mileage_km.map(u32::try_from).transpose();
         let mileage = mileage.map_err(|_| ApiError::bad_input("a distance is not negative"))?;
         let year = input.registered_since.map(u16::try_from).transpose();

@@ -123,7 +123,8 @@ impl ClueMutation {
                 contacts: contacts(person.contacts),
             },
         };
-        let given = |value: Option<_>| value.ok_or_else(|| ApiError::bad_input("a new clue's fields have values"));
+        let given =
+            |value: Option<_>| value.ok_or_else(|| ApiError::bad_input("a new clue's fields have values"));
         let capture = CaptureClue {
             line: input.line.0,
             source: input.source.into(),

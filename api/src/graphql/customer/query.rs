@@ -34,7 +34,9 @@ impl CustomerQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The number, with or without prefix.")] phone: String,
-        #[graphql(desc = "The line whose country reads numbers without a prefix; needed by callers of several.")]
+        #[graphql(
+            desc = "The line whose country reads numbers without a prefix; needed by callers of several."
+        )]
         line: Option<Text<LineKey>>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Vec<CustomerNode>> {

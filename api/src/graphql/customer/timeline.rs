@@ -47,9 +47,9 @@ plain_object! {
         /// The follow-up, viewing, contact point or other customer that it is about.
         subject_ref "subjectRef": Option<Id<String>>,
         /// The stage before, or where something came from.
-        from "from": Option<String>,
+        from_word "from": Option<String>,
         /// The stage after, a reason, a purpose, a kind.
-        to "to": Option<String>,
+        to_word "to": Option<String>,
         /// When it is to be, or was.
         at "at": Option<Instant>,
         /// When the next contact is planned.
@@ -97,8 +97,8 @@ impl From<TimelineItem> for TimelineNode {
             operator_id: item.operator_id.map(Id),
             other_operator_id: item.other_operator_id.map(Id),
             subject_ref: item.subject_ref.map(Id),
-            from: item.from,
-            to: item.to,
+            from_word: item.from,
+            to_word: item.to,
             at: item.at.map(Instant),
             next_at: item.next_at.map(Instant),
             duration_seconds: item.duration_seconds.and_then(|seconds| seconds.try_into().ok()),

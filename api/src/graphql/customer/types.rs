@@ -138,7 +138,8 @@ impl From<CustomerItem> for CustomerNode {
             granted_at: Instant(star.granted_at),
             expires_at: star.expires_at.map(Instant),
         };
-        let consent = |(purpose, given_at)| ConsentNode { purpose: Text(purpose), given_at: Instant(given_at) };
+        let consent =
+            |(purpose, given_at)| ConsentNode { purpose: Text(purpose), given_at: Instant(given_at) };
         Self {
             id: Id(customer.customer_id),
             name: name.map(Into::into),

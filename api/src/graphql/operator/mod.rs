@@ -5,6 +5,6 @@ mod query;
 mod types;
 
 pub use mutation::OperatorMutation;
-pub(in crate::graphql) use query::fresh;
 pub use query::OperatorQuery;
+pub(in crate::graphql) use query::fresh;
 pub use types::{OperatorNode, TeamNode, sees_names};

@@ -81,9 +81,7 @@ fn oversees(viewer: &Viewer) -> bool {
 
 /// Colleagues share a line; everybody sees oneself.
 fn sees(viewer: &Viewer, entry: &OperatorEntry) -> bool {
-    oversees(viewer)
-        || viewer.operator_id == Some(entry.id)
-        || !viewer.lines.is_disjoint(&entry.scope.lines)
+    oversees(viewer) || viewer.operator_id == Some(entry.id) || !viewer.lines.is_disjoint(&entry.scope.lines)
 }
 
 /// The directory at a position or later: it is read again when the wait was for something new.
