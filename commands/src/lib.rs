@@ -10,6 +10,7 @@
 pub mod backup;
 pub mod clock;
 pub mod event_log;
+pub mod import;
 pub mod line_file;
 pub mod service;
 pub mod use_cases;

@@ -57,7 +57,8 @@ CREATE INDEX clue_list_stage_updated ON clue_list (line, stage, updated_at, clue
 CREATE INDEX clue_list_by_customer ON clue_list (customer_id);
 CREATE INDEX clue_list_position ON clue_list (position, clue_id);
 
--- Values of custom fields, one typed row each.
+-- Values of custom fields, one typed row each. Free text has no index: it is personal, and longer
+-- than an index of PostgreSQL takes.
 CREATE TABLE clue_list_field (
     clue_id     text COLLATE "C" NOT NULL,
     field       text COLLATE "C" NOT NULL,
@@ -66,6 +67,7 @@ CREATE TABLE clue_list_field (
     text        text COLLATE "C",
     number      double precision,
     whole       bigint,
+    free_text   text COLLATE "C",
     redacted    bigint           NOT NULL,
     PRIMARY KEY (clue_id, field)
 );

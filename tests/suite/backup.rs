@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use commands::backup::{BackupError, Place, backup, restore};
+use commands::backup::{BackupError, backup, restore};
 use commands::use_cases::clue::ClaimClue;
 use commands::vault::Vault;
 use domain::customer::CustomerEvent;

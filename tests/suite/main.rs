@@ -6,4 +6,5 @@
 mod conformance;
 mod backup;
 mod command_service;
+mod import;
 mod tidy;

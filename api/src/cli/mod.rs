@@ -6,6 +6,7 @@
 mod backup;
 mod erase;
 mod health;
+mod import;
 mod keys;
 mod line;
 mod migrate;
@@ -56,6 +57,8 @@ enum Command {
     Migrate,
     /// Define and change business lines
     Line(line::Arguments),
+    /// Take clues of a file in
+    Import(import::Arguments),
     /// Register the first operators
     User(user::Arguments),
     /// Check that the log is sound and every read model equals a replay from zero
@@ -97,6 +100,8 @@ enum CliError {
     Projections(#[from] projections::RunError),
     #[error(transparent)]
     Log(#[from] domain::ports::ReadError),
+    #[error(transparent)]
+    Import(#[from] commands::import::ImportError),
     #[error("{path}: {source}")]
     File { path: String, source: std::io::Error },
     #[error("{0}")]
@@ -111,7 +116,7 @@ enum CliError {
 #[must_use]
 pub fn run() -> ExitCode {
     match execute(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever reads the output has closed it, `head` for one: nothing failed.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -124,16 +129,18 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(cli: Cli) -> Result<(), CliError> {
+fn execute(cli: Cli) -> Result<ExitCode, CliError> {
     let config = Config::load(&cli.flags)?;
     telemetry::init_logging(&config.log);
     match cli.command {
-        Command::Keys(arguments) => keys::run(&arguments, &config),
-        Command::Schema(arguments) => schema::run(&arguments),
-        Command::Token(arguments) => token::run(&arguments, &config),
-        Command::Health(arguments) => health::run(&arguments, &config),
-        other => block_on(work(other, &config)),
+        Command::Keys(arguments) => keys::run(&arguments, &config)?,
+        Command::Schema(arguments) => schema::run(&arguments)?,
+        Command::Token(arguments) => token::run(&arguments, &config)?,
+        Command::Health(arguments) => health::run(&arguments, &config)?,
+        Command::Import(arguments) => return block_on(import::run(&arguments, &config)),
+        other => block_on(work(other, &config))?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Commands that work on the database.
@@ -147,11 +154,15 @@ async fn work(command: Command, config: &Config) -> Result<(), CliError> {
         Command::EraseCustomer(arguments) => erase::run(arguments, config).await,
         Command::Backup(arguments) => backup::save(&arguments, config).await,
         Command::Restore(arguments) => backup::load(&arguments, config).await,
-        Command::Keys(_) | Command::Schema(_) | Command::Token(_) | Command::Health(_) => Ok(()),
+        Command::Keys(_)
+        | Command::Schema(_)
+        | Command::Token(_)
+        | Command::Health(_)
+        | Command::Import(_) => Ok(()),
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

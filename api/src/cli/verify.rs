@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use commands::clock::SystemClock;
 use commands::event_log::verify;
-use projections::Report;
+use projections::{Report, RunError};
 
 use super::CliError;
 use super::progress::Progress;
@@ -17,6 +17,11 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     let bar = Progress::begin("event log", "events");
     let log = verify(app.log.as_ref(), &mut |position, head| bar.positions(position, head)).await?;
     bar.end();
+    // Without a server nobody moves the read models; with one, it does, and holds the leases.
+    match app.projections.catch_up().await {
+        Ok(()) | Err(RunError::Held(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     let mut faults = log.faults.len();
     if log.faults.is_empty() {
         println!("event log: {} events, dense and consistent", log.events);

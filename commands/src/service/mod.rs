@@ -16,7 +16,8 @@ mod unit_of_work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::envelope::StreamId;
+use domain::Aggregate;
+use domain::envelope::{Position, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::ReadError;
 use serde::Serialize;
@@ -123,6 +124,40 @@ impl CommandService {
             }
         }
         Err(CommandError::Contended)
+    }
+
+    /// Decides without doing it: says what [`Self::execute`] would refuse at this moment.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub async fn dry_run<U: UseCase>(
+        &self,
+        context: &CommandContext,
+        use_case: &U,
+    ) -> Result<(), CommandError> {
+        let mut work = UnitOfWork::new(&self.0, context);
+        let done = use_case.execute(&mut work).await;
+        work.discard();
+        match done {
+            Ok(done) => done.answer((Position::ZERO, Revision::ZERO)).map(|_| ()),
+            Err(Stop::Refused(refused)) => Err(CommandError::Refused(refused)),
+            Err(Stop::Fail(error)) => Err(error),
+            Err(Stop::Again) => Err(CommandError::Contended),
+        }
+    }
+
+    /// The newest state of an aggregate that this process knows, for a decision to come.
+    pub(crate) async fn look<A: Aggregate>(
+        &self,
+        context: &CommandContext,
+        id: &A::Id,
+    ) -> Result<Arc<A>, CommandError> {
+        match UnitOfWork::new(&self.0, context).load::<A>(id).await {
+            Ok(state) => Ok(state),
+            Err(Stop::Refused(refused)) => Err(CommandError::Refused(refused)),
+            Err(Stop::Fail(error)) => Err(error),
+            Err(Stop::Again) => Err(CommandError::Contended),
+        }
     }
 
     /// A failure may hide that the command was done before: its first result then counts.

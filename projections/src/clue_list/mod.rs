@@ -7,6 +7,7 @@
 //! Deliberately absent: the list as of a past instant, and exact totals: counting is bounded.
 
 mod filter;
+mod fold;
 mod projector;
 mod query;
 mod rows;

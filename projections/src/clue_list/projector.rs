@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use domain::Event;
 use domain::business_line::{BusinessLineEvent, FieldKind, FieldValue, StageCategory};
-use domain::clue::{ClueEvent, Lifecycle, Need};
+use domain::clue::{ClueEvent, Lifecycle};
 use domain::customer::CustomerEvent;
 use domain::envelope::RecordedEvent;
 use domain::ids::{ClueId, CustomerId, OperatorId, TeamId};
 use domain::personal::Personal;
 use domain::ports::BlindIndex;
-use domain::values::{ContactKind, FieldKey, Instant, LineKey, StageKey};
-use rust_decimal::prelude::ToPrimitive as _;
+use domain::values::{ContactKind, FieldKey, LineKey, StageKey};
 
+use super::fold::{field_row, fold_row};
 use super::rows::*;
 use super::text;
 use crate::changes::ChangedRow;
+use crate::read::phone_hashes;
 use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
 use crate::sql::{Records, TableBatch, TableDef};
 
@@ -336,15 +337,9 @@ impl ClueBatch {
             CustomerEvent::Renamed { name } => self.rename(event, customer_id, name.clear(), false),
             CustomerEvent::ContactPointAdded { contact_point_id, kind: ContactKind::Phone, value } => {
                 if let Some(value) = value.clear() {
-                    let digits: Vec<char> = value.chars().filter(char::is_ascii_digit).collect();
-                    let last = |n: usize| digits[digits.len().saturating_sub(n)..].iter().collect::<String>();
-                    self.phones.put(ListPhoneRow {
-                        customer_id,
-                        contact_point_id: *contact_point_id,
-                        exact: self.index.contact(ContactKind::Phone, value),
-                        last8: self.index.suffix(&last(8)),
-                        last4: self.index.suffix(&last(4)),
-                    });
+                    let [exact, last8, last4] = phone_hashes(self.index.as_ref(), value);
+                    let contact_point_id = *contact_point_id;
+                    self.phones.put(ListPhoneRow { customer_id, contact_point_id, exact, last8, last4 });
                 }
             }
             CustomerEvent::ContactPointRemoved { contact_point_id } => {
@@ -360,7 +355,7 @@ impl ClueBatch {
                 self.rename(event, customer_id, None, true);
                 self.phones.remove_where(&customer_id, |_| true);
                 for field in self.fields.of_mut(&customer_id).filter(|field| field.kind == FieldKind::Text) {
-                    field.text = None;
+                    field.free_text = None;
                     field.redacted = true;
                 }
             }
@@ -404,129 +399,4 @@ impl ClueBatch {
             }
         }
     }
-}
-
-fn fold_row(row: &mut ClueRow, fact: &ClueEvent, occurred_at: Instant) {
-    match fact {
-        ClueEvent::Pooled {} => to_pool(row, occurred_at),
-        ClueEvent::Assigned { operator_id, team_id, at }
-        | ClueEvent::Claimed { operator_id, team_id, at } => {
-            row.lifecycle = Lifecycle::Owned;
-            own(row, *operator_id, *team_id, *at);
-        }
-        ClueEvent::Transferred { to, team_id, at, .. } => own(row, *to, *team_id, *at),
-        ClueEvent::Released { at, .. } => to_pool(row, *at),
-        ClueEvent::FollowUpLogged { follow_up } => {
-            row.last_follow_up_at = row.last_follow_up_at.max(Some(follow_up.at));
-            row.next_follow_up_at = follow_up.next_at.unwrap_or(NEVER);
-        }
-        ClueEvent::FirstResponseRecorded { at, .. } => row.first_response_at = Some(*at),
-        ClueEvent::StageMoved { to, graph_version, .. } => {
-            row.stage = to.clone();
-            row.graph_version = *graph_version;
-        }
-        ClueEvent::NeedUpdated { need } => fold_need(row, need),
-        ClueEvent::LossProposed { reason, .. } => {
-            row.lifecycle = Lifecycle::LossReview;
-            row.loss_reason = Some(reason.clone());
-        }
-        ClueEvent::LossRejected { .. } => {
-            row.lifecycle = Lifecycle::Owned;
-            row.loss_reason = None;
-        }
-        ClueEvent::Lost { reason, stage, .. } => {
-            end(row, Lifecycle::Lost);
-            row.stage = stage.clone();
-            row.stage_category = StageCategory::Lost;
-            row.lost_at = Some(occurred_at);
-            row.loss_reason = Some(reason.clone());
-        }
-        ClueEvent::Won { stage, amount } => {
-            end(row, Lifecycle::Won);
-            row.stage = stage.clone();
-            row.stage_category = StageCategory::Won;
-            row.won_at = Some(occurred_at);
-            row.amount_minor = amount.map(|amount| amount.minor);
-            row.currency = amount.map(|amount| amount.currency);
-        }
-        ClueEvent::Invalidated { .. } => end(row, Lifecycle::Invalid),
-        ClueEvent::Reopened { stage, graph_version } => {
-            row.stage = stage.clone();
-            row.stage_category = StageCategory::Open;
-            row.graph_version = *graph_version;
-            row.lost_at = None;
-            row.loss_reason = None;
-            to_pool(row, occurred_at);
-        }
-        ClueEvent::Captured { .. }
-        | ClueEvent::FieldsSet { .. }
-        | ClueEvent::ViewingBooked { .. }
-        | ClueEvent::ViewingRebooked { .. }
-        | ClueEvent::ViewingCancelled { .. }
-        | ClueEvent::ViewingCompleted { .. }
-        | ClueEvent::ViewingNoShowed { .. } => {}
-    }
-}
-
-fn own(row: &mut ClueRow, operator: OperatorId, team: Option<TeamId>, at: Instant) {
-    row.owner_id = Some(operator);
-    row.team_id = team;
-    row.owned_since = Some(at);
-    row.pooled_at = None;
-}
-
-fn to_pool(row: &mut ClueRow, at: Instant) {
-    row.lifecycle = Lifecycle::Pooled;
-    row.owner_id = None;
-    row.team_id = None;
-    row.owned_since = None;
-    row.next_follow_up_at = NEVER;
-    row.pooled_at = Some(at);
-}
-
-/// The owner stays: whose deal or loss it was is what reports ask for.
-fn end(row: &mut ClueRow, lifecycle: Lifecycle) {
-    row.lifecycle = lifecycle;
-    row.next_follow_up_at = NEVER;
-    row.pooled_at = None;
-}
-
-fn fold_need(row: &mut ClueRow, need: &Need) {
-    row.intent = need.intent;
-    row.budget_min = need.budget_min.map(|money| money.minor);
-    row.budget_max = need.budget_max.map(|money| money.minor);
-    row.budget_currency = need.budget_min.or(need.budget_max).map(|money| money.currency);
-}
-
-fn field_row(customer_id: CustomerId, clue_id: ClueId, field: FieldKey, value: &FieldValue) -> FieldRow {
-    let kind = value.kind();
-    let mut row = FieldRow {
-        clue_id,
-        field,
-        customer_id,
-        kind,
-        text: None,
-        number: None,
-        whole: None,
-        redacted: false,
-    };
-    match value {
-        FieldValue::Text(value) => {
-            row.text = value.clear().cloned();
-            row.redacted = row.text.is_none();
-        }
-        FieldValue::Choice(option) => row.text = Some(option.to_string()),
-        FieldValue::Number(number) => {
-            row.text = Some(number.to_string());
-            row.number = number.to_f64();
-        }
-        FieldValue::Flag(flag) => row.whole = Some(i64::from(*flag)),
-        FieldValue::Date(date) => row.text = Some(date.to_string()),
-        FieldValue::Instant(at) => row.whole = Some(at.micros()),
-        FieldValue::Money(money) => {
-            row.whole = Some(money.minor);
-            row.text = Some(money.currency.to_string());
-        }
-    }
-    row
 }

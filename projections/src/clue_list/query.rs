@@ -375,7 +375,7 @@ fn show_field(row: &FieldRow, sight: Sight) -> FieldShown {
     let text = || row.text.clone().unwrap_or_default();
     let whole = row.whole.unwrap_or_default();
     match row.kind {
-        FieldKind::Text => FieldShown::Text(Shown::whole(row.text.clone(), sight)),
+        FieldKind::Text => FieldShown::Text(Shown::whole(row.free_text.clone(), sight)),
         FieldKind::Choice => FieldShown::Choice(text()),
         FieldKind::Number => FieldShown::Number(text()),
         FieldKind::Flag => FieldShown::Flag(whole != 0),

@@ -93,13 +93,15 @@ record! {
         customer_id: CustomerId,
         /// What kind of value.
         kind: FieldKind,
-        /// Text, an option's key, a day, a currency, or a number exactly as it was given.
+        /// An option's key, a day, a currency, or a number exactly as it was given.
         text: Option<String>,
         /// A number, to be compared.
         number: Option<f64>,
         /// An instant in microseconds, an amount in minor units, or 0 and 1.
         whole: Option<i64>,
-        /// Whether the text was personal and is gone.
+        /// Free text, which is personal.
+        free_text: Option<String>,
+        /// Whether free text was there and is gone.
         redacted: bool,
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use domain::Event;
 use domain::customer::CustomerEvent;
 use domain::envelope::RecordedEvent;
-use domain::ids::{ContactPointId, CustomerId};
+use domain::ids::CustomerId;
 use domain::personal::Personal;
 use domain::ports::BlindIndex;
 use domain::values::ContactKind;
 
 use super::rows::*;
 use super::{clues, timeline};
+use crate::read::phone_hashes;
 use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
 use crate::sql::{Records, TableBatch, TableDef};
 
@@ -193,7 +194,9 @@ impl CustomerBatch {
             CustomerEvent::ContactPointAdded { contact_point_id, kind, value } => {
                 let value = value.clear().cloned();
                 if let (ContactKind::Phone, Some(value)) = (kind, &value) {
-                    self.phones.put(self.hashes(customer_id, *contact_point_id, value));
+                    let [exact, last8, last4] = phone_hashes(self.index.as_ref(), value);
+                    let contact_point_id = *contact_point_id;
+                    self.phones.put(PhoneRow { customer_id, contact_point_id, exact, last8, last4 });
                 }
                 self.contacts.put(ContactRow {
                     customer_id,
@@ -238,18 +241,6 @@ impl CustomerBatch {
                 self.consents.remove(&customer_id, &(customer_id, purpose.clone()));
             }
             _ => {}
-        }
-    }
-
-    fn hashes(&self, customer_id: CustomerId, contact_point_id: ContactPointId, value: &str) -> PhoneRow {
-        let digits: Vec<char> = value.chars().filter(char::is_ascii_digit).collect();
-        let last = |n: usize| digits[digits.len().saturating_sub(n)..].iter().collect::<String>();
-        PhoneRow {
-            customer_id,
-            contact_point_id,
-            exact: self.index.contact(ContactKind::Phone, value),
-            last8: self.index.suffix(&last(8)),
-            last4: self.index.suffix(&last(4)),
         }
     }
 

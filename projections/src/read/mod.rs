@@ -9,6 +9,7 @@
 mod cursor;
 mod error;
 mod page;
+mod phone;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use cursor::{Cursor, InvalidCursor};
 pub use error::QueryError;
 pub use page::{Edge, MAX_PAGE, Page, Paging};
 pub(crate) use page::{Listing, Predicate, fetch_page};
+pub(crate) use phone::phone_hashes;
 pub use shown::{Shown, mask_contact, mask_name};
 pub(crate) use viewer::Arm;
 pub use viewer::{Holding, Sight, Viewer};

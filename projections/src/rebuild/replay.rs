@@ -1,6 +1,7 @@
 //! Folding the log from its beginning into a copy of a read model's tables.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use domain::envelope::Position;
@@ -8,9 +9,9 @@ use domain::envelope::Position;
 use super::{Progress, ddl};
 use crate::runner::{
     Checkpoint, Chunk, Inner, Lease, Model, ParkedEvent, RunError, apply, checkpoint as checkpoints,
-    lease as leases, readable, work,
+    lease as leases, park, readable, work,
 };
-use crate::sql::{Suffix, Tx};
+use crate::sql::{SqlError, Suffix, Tx};
 
 /// Most events in one transaction of a replay; nobody waits for its rows.
 const BATCH: usize = 4_000;
@@ -96,20 +97,65 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Writes the next `count` events of the chunk, which begins at the checkpoint. What the database
+    /// refuses is found by halving and parks, as it does in the live model.
     async fn write(&mut self, chunk: &Arc<Chunk>, count: usize) -> Result<(), RunError> {
+        let mut ranges = vec![0..count];
+        while let Some(range) = ranges.pop() {
+            match self.write_range(chunk, range.clone()).await {
+                Err(RunError::Sql(SqlError::Data { .. })) if range.len() > 1 => {
+                    let middle = range.start + range.len() / 2;
+                    ranges.push(middle..range.end);
+                    ranges.push(range.start..middle);
+                }
+                Err(RunError::Sql(SqlError::Data { code })) => self.park(chunk, range, &code).await?,
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_range(&mut self, chunk: &Chunk, range: Range<usize>) -> Result<(), RunError> {
         let mut tx = self.inner.db.begin().await?;
-        self.write_in(&mut tx, chunk, count).await?;
+        let before = (self.checkpoint, self.parked.len(), self.parked_keys.clone());
+        let written = self.write_in(&mut tx, chunk, range).await;
+        if written.is_err() {
+            self.checkpoint = before.0;
+            self.parked.truncate(before.1);
+            self.parked_keys = before.2;
+            tx.rollback().await?;
+            return written;
+        }
         tx.commit().await?;
         Ok(())
     }
 
-    async fn write_in(&mut self, tx: &mut Tx, chunk: &Chunk, count: usize) -> Result<(), RunError> {
+    async fn write_in(&mut self, tx: &mut Tx, chunk: &Chunk, range: Range<usize>) -> Result<(), RunError> {
         let projector = self.model.projector.as_ref();
-        let work = work(projector, chunk, 0..count);
+        let work = work(projector, chunk, range.clone());
         let now = self.inner.clock.now();
         let applied = apply(tx, projector, self.suffix, &work, &mut self.parked_keys, now).await?;
         self.parked.extend(applied.parked);
-        if let Some(last) = count.checked_sub(1).and_then(|index| chunk.events.get(index)) {
+        self.pass(tx, chunk, range).await
+    }
+
+    async fn park(&mut self, chunk: &Chunk, range: Range<usize>, code: &str) -> Result<(), RunError> {
+        let projector = self.model.projector.as_ref();
+        let now = self.inner.clock.now();
+        let reason = format!("the database refuses it ({code})");
+        for item in work(projector, chunk, range.clone()) {
+            self.parked.push(park(projector, &item, &reason, now));
+            self.parked_keys.insert(item.key);
+        }
+        let mut tx = self.inner.db.begin().await?;
+        self.pass(&mut tx, chunk, range).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Moves the copy's checkpoint behind the range.
+    async fn pass(&mut self, tx: &mut Tx, chunk: &Chunk, range: Range<usize>) -> Result<(), RunError> {
+        if let Some(last) = range.end.checked_sub(1).and_then(|index| chunk.events.get(index)) {
             self.checkpoint.position = last.position;
             self.checkpoint.recorded_at = last.recorded_at;
         }
@@ -126,7 +172,7 @@ impl<'a> Replay<'a> {
             if count == 0 {
                 break;
             }
-            self.write_in(tx, &chunk, count).await?;
+            self.write_in(tx, &chunk, 0..count).await?;
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ use crate::changes::Changes;
 use crate::rebuild::{self, Progress, Report};
 use crate::sql::{Database, SqlError};
 
-pub(crate) use apply::{Work, apply, readable, work};
+pub(crate) use apply::{Work, apply, park, readable, work};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use feed::{Chunk, Feed};
 pub(crate) use lease::Lease;

@@ -19,6 +19,9 @@ pub struct Config {
     pub owner: String,
     /// Most events in one transaction.
     pub batch: usize,
+    /// A model that never began and is more events behind than this is loaded beside, without
+    /// indexes, before it serves.
+    pub bulk: i64,
     /// How long a lease holds without renewal.
     pub lease: Duration,
     /// Shortest pause at the end of the log.
@@ -32,6 +35,7 @@ impl Default for Config {
         Self {
             owner: uuid::Uuid::now_v7().to_string(),
             batch: 1_000,
+            bulk: 20_000,
             lease: Duration::from_secs(10),
             poll_min: Duration::from_millis(25),
             poll_max: Duration::from_millis(250),

@@ -285,3 +285,51 @@ async fn watchers_hear_of_rows_after_their_commit_with_old_and_new_owners() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_event_that_the_database_refuses_parks_alone() {
+    on_each_database(|world| async move {
+        world.define_line("sales");
+        for n in 1..=9 {
+            // PostgreSQL takes no NUL in text; SQLite does.
+            let name = if n == 5 { "王\0" } else { "王" };
+            world.register(n, "sales", name, &format!("+861380013800{n}"));
+            world.capture(n, n, "sales");
+        }
+        let projections = world.with(config(100), all());
+        projections.catch_up().await.unwrap();
+        let parked = projections.parked(Some("customer"), 100).await.unwrap();
+        let refused = usize::from(world.db.is_postgres());
+        // The registration, and what followed of this customer.
+        assert_eq!(parked.len(), refused * 3);
+        assert!(parked.iter().all(|event| event.key == customer(5).to_string()));
+        let kept = 9 - i64::try_from(refused).unwrap();
+        assert_eq!(world.number("SELECT count(*) FROM customers").await, kept);
+        assert_eq!(world.number("SELECT count(*) FROM clue_pool").await, 9);
+        for name in projections.names() {
+            let report = projections.rebuild(name, &|_| {}).await.unwrap();
+            assert!(report.is_equal(), "{report:?}");
+        }
+        assert_eq!(projections.parked(Some("customer"), 100).await.unwrap().len(), refused * 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_log_is_loaded_beside_before_the_first_row_serves() {
+    on_each_database(|world| async move {
+        world.busy();
+        let settings = || Config { bulk: 10, ..Config::default() };
+        world.with(settings(), all()).catch_up().await.unwrap();
+        assert_eq!(world.number("SELECT count(*) FROM clue_list__old").await, 0);
+        let loaded = world.dump_all().await;
+        let projections = world.with(settings(), all());
+        world.clock.advance(Duration::from_secs(60));
+        for name in projections.names() {
+            assert!(projections.verify(name, &|_| {}).await.unwrap().is_equal(), "{name}");
+        }
+        projections.catch_up().await.unwrap();
+        assert_eq!(world.dump_all().await, loaded);
+    })
+    .await;
+}

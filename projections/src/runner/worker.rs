@@ -46,9 +46,11 @@ impl Worker {
             return Err(RunError::NewerModel { model: name, found: checkpoint.version, known: version });
         }
         let mut lease = lease;
-        if checkpoint.version < version {
+        let head = inner.feed.reader().head().await?.position;
+        let unbegun = checkpoint.position == Position::ZERO && head.get() > config.bulk;
+        if checkpoint.version < version || unbegun {
             model.set(State::Rebuilding);
-            tracing::info!(model = name, from = checkpoint.version, to = version, "rebuilding beside");
+            tracing::info!(model = name, from = checkpoint.version, to = version, "building beside");
             rebuild::upgrade(inner, model, &mut lease).await?;
             checkpoint = current(inner, name).await?;
         }

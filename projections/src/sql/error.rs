@@ -46,12 +46,12 @@ impl From<sqlx::Error> for SqlError {
     }
 }
 
-/// SQLSTATE classes 22 and 23, and SQLite's too big, constraint and mismatch.
+/// SQLSTATE classes 22, 23 and 54 (too large), and SQLite's too big, constraint and mismatch.
 fn is_data(code: &str) -> bool {
     if let Some(primary) = sqlite_primary(code) {
-        return matches!(primary, 18 | 19 | 20);
+        return matches!(primary, 18..=20);
     }
-    code.starts_with("22") || code.starts_with("23")
+    ["22", "23", "54"].iter().any(|class| code.starts_with(class))
 }
 
 /// Rollbacks, missing resources, shutdowns and time-outs; SQLite's busy, locked, IO and full.
@@ -76,6 +76,7 @@ mod tests {
         for (code, data, transient) in [
             ("23505", true, false),
             ("22021", true, false),
+            ("54000", true, false),
             ("40001", false, true),
             ("57014", false, true),
             ("42P01", false, false),

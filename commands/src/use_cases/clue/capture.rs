@@ -78,7 +78,7 @@ impl UseCase for CaptureClue {
             CapturedCustomer::Known(_) => Vec::new(),
             CapturedCustomer::Described { contacts, .. } => read_contacts(contacts, country)?,
         };
-        let source = source_key("clue", &self.line, &self.source);
+        let source = self.source_record();
         let person = source_key("customer", &self.line, &self.source);
         let found = look_up(work, source.as_ref(), person.as_ref(), &contacts).await?;
         if let Some(holder) = found.clue {
@@ -124,6 +124,11 @@ async fn look_up(
 }
 
 impl CaptureClue {
+    /// The key that makes the source's record unique, when the source gave it one.
+    pub(crate) fn source_record(&self) -> Option<UniqueKey> {
+        source_key("clue", &self.line, &self.source)
+    }
+
     /// The customer: by id, by contact, by the source's own key, or a new one. Contacts that nobody
     /// has are added; a contact of yet another customer stays where it is.
     async fn customer(
