@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use domain::ids::{ClueId, CustomerId, OperatorId};
+use domain::values::LineKey;
 use projections::Viewer;
 use projections::clue_list::{ClueItem, FieldItem};
-use domain::values::LineKey;
 use projections::customer::CustomerItem;
 use projections::star_customers::ReasonItem;
 

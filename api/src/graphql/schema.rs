@@ -12,7 +12,15 @@ use crate::config::Limits;
 
 /// All queries.
 #[derive(Default, MergedObject)]
-pub struct Query(OperatorQuery, BusinessLineQuery, ClueQuery, PoolQueries, CustomerQuery, StarQueries, BiQueries);
+pub struct Query(
+    OperatorQuery,
+    BusinessLineQuery,
+    ClueQuery,
+    PoolQueries,
+    CustomerQuery,
+    StarQueries,
+    BiQueries,
+);
 
 /// All mutations.
 #[derive(Default, MergedObject)]
