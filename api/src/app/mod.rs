@@ -8,6 +8,7 @@
 mod location;
 mod ready;
 mod schema;
+mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::keys::Keys;
 pub use location::{Location, LocationError};
 pub use ready::{Operators, Parts};
 pub use schema::{Migrated, SchemaError, migrate};
+pub use serve::{Role, ServeError, Service};
 
 /// How often an absent database is asked again, with a growing pause between.
 const ATTEMPTS: u32 = 8;

@@ -4,6 +4,7 @@
 //! can read the former; exit code 0 means done, 1 that it failed, 2 that the call made no sense.
 
 mod backup;
+mod demo;
 mod erase;
 mod health;
 mod import;
@@ -12,7 +13,9 @@ mod line;
 mod migrate;
 mod progress;
 mod rebuild;
+mod replay;
 mod schema;
+mod serve;
 mod token;
 mod user;
 mod verify;
@@ -45,6 +48,10 @@ const AFTER_HELP: &str = "Settings come from flags, then the environment, then t
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play a month on the embedded store and serve it: the quickest way to look around
+    Demo(demo::Arguments),
+    /// Answer requests and keep the read models
+    Serve(serve::Arguments),
     /// Make the key files, or check them
     Keys(keys::Arguments),
     /// Print the contracts of the program
@@ -63,6 +70,8 @@ enum Command {
     User(user::Arguments),
     /// Check that the log is sound and every read model equals a replay from zero
     Verify,
+    /// Print the log, one event a line
+    Replay(replay::Arguments),
     /// Build a read model beside the live one, compare, swap
     Rebuild(rebuild::Arguments),
     /// Destroy a person's data key and record that
@@ -102,6 +111,10 @@ enum CliError {
     Log(#[from] domain::ports::ReadError),
     #[error(transparent)]
     Import(#[from] commands::import::ImportError),
+    #[error(transparent)]
+    Serve(#[from] crate::app::ServeError),
+    #[error(transparent)]
+    Demo(#[from] crate::demo::DemoError),
     #[error("{path}: {source}")]
     File { path: String, source: std::io::Error },
     #[error("{0}")]
@@ -146,6 +159,9 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
 /// Commands that work on the database.
 async fn work(command: Command, config: &Config) -> Result<(), CliError> {
     match command {
+        Command::Demo(arguments) => demo::run(&arguments, config).await,
+        Command::Serve(arguments) => serve::run(&arguments, config).await,
+        Command::Replay(arguments) => replay::run(&arguments, config).await,
         Command::Migrate => migrate::run(config).await,
         Command::Line(arguments) => line::run(&arguments, config).await,
         Command::User(arguments) => user::run(arguments, config).await,

@@ -14,6 +14,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// The GraphQL schema
+    Graphql,
     /// Every event type with its version, and the JSON Schema of each aggregate's events
     Events,
 }
@@ -21,6 +23,7 @@ enum What {
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     match arguments.what {
+        What::Graphql => write!(out, "{}", crate::graphql::sdl())?,
         What::Events => writeln!(out, "{:#}", events())?,
     }
     Ok(())

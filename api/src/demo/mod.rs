@@ -13,7 +13,7 @@ mod traffic;
 
 pub use clock::DemoClock;
 pub use month::{MonthReport, play_month};
-pub use staff::{Staff, hire};
+pub use staff::{Staff, Team, hire};
 pub use traffic::keep_busy;
 
 use commands::clock::fresh_uuid;

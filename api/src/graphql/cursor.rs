@@ -7,8 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use projections::Cursor;
 use sha2::Sha256;
 
 use crate::keys::Keys;
@@ -18,15 +17,13 @@ const SIGNATURE: usize = 16;
 /// No cursor of ours is longer.
 const MAX_LENGTH: usize = 2_048;
 
-/// What a cursor belongs to.
+/// What a cursor belongs to, beside the order that it names itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListVersion<'a> {
+pub struct ListVersion {
     /// Which list.
-    pub list: &'a str,
+    pub list: &'static str,
     /// Version of its read model: the rows of another may be in another order.
     pub version: u32,
-    /// The order and the direction that were asked for.
-    pub order: &'a str,
 }
 
 /// A cursor that is not one of this list.
@@ -48,40 +45,43 @@ impl Cursors {
         Self(Hmac::new(&block))
     }
 
-    /// The cursor of a row: its sort key and id.
+    /// The text of a cursor.
     #[must_use]
-    pub fn seal<T: Serialize>(&self, list: ListVersion<'_>, place: &T) -> String {
-        let body = serde_json::to_vec(place).unwrap_or_default();
-        let mut bytes = self.sign(list, &body).to_vec();
-        bytes.extend_from_slice(&body);
+    pub fn seal(&self, list: ListVersion, cursor: &Cursor) -> String {
+        let body = cursor.to_string();
+        let mut bytes = Vec::with_capacity(SIGNATURE + body.len());
+        bytes.extend_from_slice(&self.sign(list, body.as_bytes()));
+        bytes.extend_from_slice(body.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The sort key and id in a cursor.
+    /// The cursor of a text.
     ///
     /// # Errors
-    /// When it is not ours, or of another list, version or order.
-    pub fn open<T: DeserializeOwned>(&self, list: ListVersion<'_>, cursor: &str) -> Result<T, InvalidCursor> {
-        if cursor.len() > MAX_LENGTH {
+    /// When it is not ours, or of another list or version. Whether it is of the right order, the
+    /// list itself sees.
+    pub fn open(&self, list: ListVersion, text: &str) -> Result<Cursor, InvalidCursor> {
+        if text.len() > MAX_LENGTH {
             return Err(InvalidCursor);
         }
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
         let (signature, body) = bytes.split_at_checked(SIGNATURE).ok_or(InvalidCursor)?;
         self.mac(list, body).verify_truncated_left(signature).map_err(|_| InvalidCursor)?;
-        serde_json::from_slice(body).map_err(|_| InvalidCursor)
+        let body = std::str::from_utf8(body).map_err(|_| InvalidCursor)?;
+        body.parse().map_err(|_| InvalidCursor)
     }
 
-    fn sign(&self, list: ListVersion<'_>, body: &[u8]) -> [u8; SIGNATURE] {
+    fn sign(&self, list: ListVersion, body: &[u8]) -> [u8; SIGNATURE] {
         let full = self.mac(list, body).finalize().into_bytes();
         let mut signature = [0; SIGNATURE];
         signature.copy_from_slice(&full[..SIGNATURE]);
         signature
     }
 
-    fn mac(&self, list: ListVersion<'_>, body: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, list: ListVersion, body: &[u8]) -> Hmac<Sha256> {
         // Each part behind its length, so that no two lists can share a text.
         let mut mac = self.0.clone();
-        for part in [list.list.as_bytes(), &list.version.to_be_bytes(), list.order.as_bytes(), body] {
+        for part in [list.list.as_bytes(), &list.version.to_be_bytes(), body] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
@@ -93,37 +93,35 @@ impl Cursors {
 mod tests {
     use super::*;
 
-    const LIST: ListVersion<'_> = ListVersion { list: "clues", version: 1, order: "updated_at desc" };
+    const LIST: ListVersion = ListVersion { list: "clues", version: 1 };
 
     fn cursors() -> Cursors {
         Cursors::new(&Keys::generate().unwrap())
     }
 
+    fn place() -> Cursor {
+        Cursor { order: "updated_at".into(), keys: vec![1_700_000_000, -1], id: "a:b,c".into() }
+    }
+
     #[test]
-    fn a_cursor_opens_for_its_own_list_version_and_order_only() {
+    fn a_cursor_opens_for_its_own_list_and_version_only() {
         let cursors = cursors();
-        let place = (1_700_000_000_i64, "id".to_owned());
-        let cursor = cursors.seal(LIST, &place);
-        assert_eq!(cursors.open::<(i64, String)>(LIST, &cursor), Ok(place));
-        for other in [
-            ListVersion { list: "pool", ..LIST },
-            ListVersion { version: 2, ..LIST },
-            ListVersion { order: "created_at desc", ..LIST },
-        ] {
-            assert_eq!(cursors.open::<(i64, String)>(other, &cursor), Err(InvalidCursor));
+        let text = cursors.seal(LIST, &place());
+        assert_eq!(cursors.open(LIST, &text), Ok(place()));
+        for other in [ListVersion { list: "pool", ..LIST }, ListVersion { version: 2, ..LIST }] {
+            assert_eq!(cursors.open(other, &text), Err(InvalidCursor));
         }
     }
 
     #[test]
     fn a_cursor_that_was_changed_or_made_up_does_not_open() {
-        let cursor = cursors().seal(LIST, &7);
+        let foreign = cursors().seal(LIST, &place());
         let cursors = cursors();
-        assert_eq!(cursors.open::<i32>(LIST, &cursor), Err(InvalidCursor), "another key");
-        let good = cursors.seal(LIST, &7);
-        let mut bytes = URL_SAFE_NO_PAD.decode(&good).unwrap();
+        assert_eq!(cursors.open(LIST, &foreign), Err(InvalidCursor), "another key");
+        let mut bytes = URL_SAFE_NO_PAD.decode(cursors.seal(LIST, &place())).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         for bad in [URL_SAFE_NO_PAD.encode(bytes), String::new(), "x".repeat(3_000), "AAAA".to_owned()] {
-            assert_eq!(cursors.open::<i32>(LIST, &bad), Err(InvalidCursor));
+            assert_eq!(cursors.open(LIST, &bad), Err(InvalidCursor));
         }
     }
 }

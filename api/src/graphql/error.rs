@@ -3,13 +3,15 @@
 use std::fmt;
 
 use async_graphql::ErrorExtensionValues;
+use commands::CommandError;
+use projections::{QueryError, SqlError};
 
 use super::cursor::InvalidCursor;
 use crate::http::INTERNAL;
 
 /// Why a resolver has no answer. It has no `Display` on purpose: async-graphql would turn that into
 /// a message without a code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError {
     code: &'static str,
     message: String,
@@ -67,6 +69,45 @@ impl ApiError {
 impl From<InvalidCursor> for ApiError {
     fn from(error: InvalidCursor) -> Self {
         Self::new("cursor_invalid", error.to_string())
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Forbidden(_) => Self::forbidden(),
+            QueryError::Invalid(reason) => Self::bad_input(reason),
+            QueryError::Sql(error) => error.into(),
+        }
+    }
+}
+
+impl From<SqlError> for ApiError {
+    fn from(error: SqlError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        let code = match &error {
+            CommandError::Forbidden => return Self::forbidden(),
+            CommandError::CommandIdReused => "command_id_reused",
+            CommandError::CommandIdExpired => "command_id_expired",
+            CommandError::CommandIdFromFuture => "command_id_from_future",
+            CommandError::CommandIdInvalid => "command_id_invalid",
+            CommandError::Contended => {
+                return Self { retryable: true, ..Self::new("contended", error.to_string()) };
+            }
+            CommandError::Unavailable(reason) | CommandError::Internal(reason) => {
+                return Self::internal(reason);
+            }
+            CommandError::Refused(_) | CommandError::StaleRevision { .. } => {
+                // Told to the user in the payload, before it comes here.
+                return Self::internal(&error);
+            }
+        };
+        Self::new(code, error.to_string())
     }
 }
 

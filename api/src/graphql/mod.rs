@@ -7,8 +7,23 @@
 //! Deliberately absent: business rules and authorisation. Each resolver calls exactly one use case or
 //! one query, and those decide.
 
+pub mod bi;
+pub mod business_line;
+pub mod clue;
+pub mod connection;
 pub mod cursor;
+pub mod customer;
+pub mod enums;
 pub mod error;
+pub mod loaders;
+pub mod operator;
 pub mod page;
 pub mod payload;
+pub mod personal;
+pub mod plain;
 pub mod scalars;
+mod schema;
+pub mod services;
+pub mod star;
+
+pub use schema::{ApiSchema, schema, sdl};

@@ -1,34 +1,12 @@
 //! Pages of a list: Relay's arguments, with a limit that is stated.
 
-use serde::de::DeserializeOwned;
+use projections::Paging;
 
 use super::cursor::{Cursors, ListVersion};
 use super::error::ApiError;
 
 /// Rows of a page when nobody says how many.
 pub const DEFAULT_PAGE: usize = 20;
-
-/// Which rows of a list are wanted, in the list's order whatever the direction of reading.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<P> {
-    /// Rows at most.
-    pub size: usize,
-    /// Forward from the beginning, or backward from the end.
-    pub direction: Direction,
-    /// Only rows behind this place.
-    pub after: Option<P>,
-    /// Only rows before this place.
-    pub before: Option<P>,
-}
-
-/// Which way a list is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// `first`.
-    Forward,
-    /// `last`.
-    Backward,
-}
 
 /// Relay's arguments of a connection.
 #[derive(Clone, Debug, Default)]
@@ -49,31 +27,33 @@ impl PageArguments {
     /// # Errors
     /// When the size is out of range (the error states the limit), both directions are asked for, or
     /// a cursor is of another list.
-    pub fn page<P: DeserializeOwned>(
-        self,
-        limit: usize,
-        cursors: &Cursors,
-        list: ListVersion<'_>,
-    ) -> Result<Page<P>, ApiError> {
-        let (size, direction) = match (self.first, self.last) {
-            (Some(_), Some(_)) => {
-                return Err(ApiError::bad_input("a page has first or last, not both"));
-            }
-            (None, Some(size)) => (Some(size), Direction::Backward),
-            (size, None) => (size, Direction::Forward),
-        };
-        let size = match size {
-            None => DEFAULT_PAGE.min(limit),
-            Some(size) => usize::try_from(size)
-                .ok()
-                .filter(|size| (1..=limit).contains(size))
-                .ok_or_else(|| ApiError::page_size(limit))?,
-        };
+    pub fn paging(self, limit: usize, cursors: &Cursors, list: ListVersion) -> Result<Paging, ApiError> {
         let open = |cursor: Option<String>| {
             cursor.map(|cursor| cursors.open(list, &cursor)).transpose().map_err(ApiError::from)
         };
-        Ok(Page { size, direction, after: open(self.after)?, before: open(self.before)? })
+        let (first, last) = (size(self.first, limit)?, size(self.last, limit)?);
+        let (after, before) = (open(self.after)?, open(self.before)?);
+        match (first, last) {
+            (Some(_), Some(_)) => Err(ApiError::bad_input("a page has first or last, not both")),
+            (None, Some(last)) if after.is_none() => Ok(Paging::Backward { last, before }),
+            (first, None) if before.is_none() => {
+                Ok(Paging::Forward { first: first.unwrap_or(DEFAULT_PAGE.min(limit)), after })
+            }
+            _ => Err(ApiError::bad_input("first goes with after, and last with before")),
+        }
     }
+}
+
+fn size(size: Option<i32>, limit: usize) -> Result<Option<usize>, ApiError> {
+    let Some(size) = size else { return Ok(None) };
+    let size = usize::try_from(size).ok().filter(|size| (1..=limit).contains(size));
+    size.map(Some).ok_or_else(|| ApiError::page_size(limit))
+}
+
+/// How often the fields of a connection can be answered, for the limit of complexity.
+#[must_use]
+pub fn rows(first: Option<i32>, last: Option<i32>) -> usize {
+    first.or(last).map_or(DEFAULT_PAGE, |rows| usize::try_from(rows).unwrap_or(1)).max(1)
 }
 
 #[cfg(test)]
@@ -81,33 +61,33 @@ mod tests {
     use super::*;
     use crate::keys::Keys;
 
-    const LIST: ListVersion<'_> = ListVersion { list: "clues", version: 1, order: "id" };
+    const LIST: ListVersion = ListVersion { list: "clues", version: 1 };
 
-    fn page(arguments: PageArguments) -> Result<Page<u32>, ApiError> {
-        arguments.page(50, &Cursors::new(&Keys::generate().unwrap()), LIST)
+    fn paging(arguments: PageArguments) -> Result<Paging, ApiError> {
+        arguments.paging(50, &Cursors::new(&Keys::generate().unwrap()), LIST)
     }
 
     #[test]
     fn without_arguments_it_is_the_first_page_of_the_usual_size() {
-        let expected = Page { size: 20, direction: Direction::Forward, after: None, before: None };
-        assert_eq!(page(PageArguments::default()).unwrap(), expected);
+        assert_eq!(paging(PageArguments::default()).unwrap(), Paging::first(20));
     }
 
     #[test]
     fn sizes_out_of_range_are_refused_and_the_limit_is_stated() {
         for size in [-1, 0, 51, i32::MAX] {
-            let error = page(PageArguments { first: Some(size), ..PageArguments::default() }).unwrap_err();
+            let error = paging(PageArguments { first: Some(size), ..PageArguments::default() }).unwrap_err();
             assert_eq!(error.code(), "page_size_limit");
             assert!(async_graphql::Error::from(error).message.contains("50"));
         }
-        assert_eq!(page(PageArguments { last: Some(50), ..PageArguments::default() }).unwrap().size, 50);
+        let last = paging(PageArguments { last: Some(50), ..PageArguments::default() }).unwrap();
+        assert_eq!(last, Paging::Backward { last: 50, before: None });
     }
 
     #[test]
-    fn both_directions_or_a_foreign_cursor_are_refused() {
+    fn mixed_directions_or_a_foreign_cursor_are_refused() {
         let both = PageArguments { first: Some(1), last: Some(1), ..PageArguments::default() };
-        assert_eq!(page(both).unwrap_err().code(), "bad_input");
+        assert_eq!(paging(both).unwrap_err().code(), "bad_input");
         let foreign = PageArguments { after: Some("abc".into()), ..PageArguments::default() };
-        assert_eq!(page(foreign).unwrap_err().code(), "cursor_invalid");
+        assert_eq!(paging(foreign).unwrap_err().code(), "cursor_invalid");
     }
 }

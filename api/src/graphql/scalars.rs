@@ -118,6 +118,46 @@ impl ScalarType for Uuid {
     }
 }
 
+/// A decimal number, exactly as it was given. A string such as `"12.50"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decimal(pub String);
+
+#[Scalar(name = "Decimal")]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let number = |text: &str| text.parse::<rust_decimal::Decimal>().is_ok();
+        match value {
+            Value::String(text) if number(&text) => Ok(Self(text)),
+            _ => Err(InputValueError::custom("a decimal is a string such as \"12.50\"")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// A calendar day without a time, `YYYY-MM-DD`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Date(pub String);
+
+#[Scalar(name = "Date")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => {
+                text.parse::<domain::values::LocalDate>()?;
+                Ok(Self(text))
+            }
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
 fn digits(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => Some(text),

@@ -11,6 +11,7 @@ mod accept;
 pub mod console;
 pub mod document;
 mod error;
+mod events;
 mod gateway;
 mod graphql;
 mod health;
@@ -31,6 +32,7 @@ use axum::routing::{any, get};
 
 pub use accept::MediaType;
 pub use error::{HttpError, INTERNAL, WireResponse};
+pub use events::{EventLine, events};
 pub use gateway::{Engine, Gateway, Prepare, RequestContext};
 pub use health::{Check, Readiness};
 pub use observe::RequestId;
@@ -49,6 +51,11 @@ pub fn router(gateway: Arc<Gateway>, readiness: Arc<dyn Readiness>) -> Router {
         .merge(console::routes())
         .merge(health::routes(readiness, draining))
         .fallback(not_found)
+}
+
+/// Health and metrics alone, for a process that answers nothing else.
+pub fn probes(gateway: &Gateway, readiness: Arc<dyn Readiness>) -> Router {
+    health::routes(readiness, gateway.draining().clone()).fallback(not_found)
 }
 
 /// Wraps finished routes in what every answer has: an id, a span, metrics, and a body for panics.
