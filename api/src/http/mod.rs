@@ -11,6 +11,7 @@ mod accept;
 pub mod console;
 pub mod document;
 mod error;
+pub mod events;
 mod gateway;
 mod graphql;
 mod health;
