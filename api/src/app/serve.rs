@@ -19,6 +19,7 @@ use crate::graphql::cursor::Cursors;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::schema;
 use crate::graphql::services::{Services, Session};
+use crate::http::events::EventsState;
 use crate::http::{self, BindError, Gateway, Prepare, Server, SocketSettings};
 use crate::keys::Keys;
 use crate::telemetry;
@@ -133,7 +134,8 @@ impl Service {
         if !self.roles.contains(&Role::Api) {
             return http::probes(&self.gateway, parts);
         }
-        let events = http::events(self.app.log.clone(), self.app.vault.clone(), self.gateway.clone());
+        let events = EventsState::new(self.app.log.clone(), self.gateway.clone());
+        let events = http::events::routes(events.with_appended(self.app.log.appended()));
         http::router(self.gateway.clone(), parts).merge(events)
     }
 }

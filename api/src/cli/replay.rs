@@ -11,7 +11,7 @@ use super::CliError;
 use super::progress::Progress;
 use crate::app::App;
 use crate::config::Config;
-use crate::http::EventLine;
+use crate::http::events::stored_line;
 use crate::keys::Keys;
 
 /// Events that are read at once.
@@ -48,15 +48,17 @@ async fn print(app: &App, arguments: &Arguments) -> Result<(), CliError> {
     let head = app.log.head().await?.position;
     let mut at = Position::new(arguments.after);
     let bar = Progress::begin("replay", "events");
+    let mut line = Vec::new();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while at < head {
         let page = app.log.read(at, PAGE).await?;
         let Some(last) = page.last() else { break };
         at = last.position;
         for event in page.iter().filter(|event| types.is_empty() || types.contains(&*event.event_type)) {
-            let line = EventLine::new(event, event.payload.to_string()).map_err(std::io::Error::from)?;
-            serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from)?;
-            out.write_all(b"\n")?;
+            line.clear();
+            stored_line(&mut line, event)
+                .map_err(|reason| CliError::Line(format!("the event at {}: {reason}", event.position)))?;
+            out.write_all(&line)?;
         }
         bar.positions(at, head);
     }

@@ -11,7 +11,7 @@ mod accept;
 pub mod console;
 pub mod document;
 mod error;
-mod events;
+pub mod events;
 mod gateway;
 mod graphql;
 mod health;
@@ -32,7 +32,6 @@ use axum::routing::{any, get};
 
 pub use accept::MediaType;
 pub use error::{HttpError, INTERNAL, WireResponse};
-pub use events::{EventLine, events};
 pub use gateway::{Engine, Gateway, Prepare, RequestContext};
 pub use health::{Check, Readiness};
 pub use observe::RequestId;

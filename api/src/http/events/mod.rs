@@ -1,0 +1,194 @@
+//! `GET /events`: the log as NDJSON, for BI and auditors.
+//!
+//! Guarantees:
+//! - every line has a position from which the next request goes on: lines of events, progress lines
+//!   `{"position":N}` behind stretches in which nothing matched, and the last line. Nothing between
+//!   two positions is left out silently and nothing comes twice;
+//! - a reply is whole only when its last line is `{"end":…}`. Any other end has a last line
+//!   `{"error":…}` or none at all: a fault of the log also breaks the connection off;
+//! - a part of a page of events is in memory, whatever the length of the log; the next page is read
+//!   when the client has taken the one before, and a client that does not read holds nobody else;
+//! - events are passed on as JSON: types and versions that this program does not know as well;
+//! - BI reads no personal data: whatever is or might be sealed is `"$redacted"`. Roles, scope and
+//!   standing are those of this moment, also in a reply that lasts;
+//! - a reply ends with the caller's token and when the program is about to end.
+//!
+//! Deliberately absent: reading backwards, decoding through upcasters (the schemas of
+//! `cluestream schema events` say what each version looks like), and the metadata bytes as stored:
+//! the reading port has the envelope parsed, so `raw` prints it anew in the form that the log writes.
+
+mod access;
+mod query;
+mod row;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use domain::{Position, RecordedEvent};
+use domain::ports::{EventReader, ReadError};
+use tokio::sync::watch;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
+use uuid::Uuid;
+
+use super::accept::MediaType;
+use super::error::HttpError;
+use super::gateway::Gateway;
+use super::observe::RequestId;
+use access::{Access, View};
+use query::Parameters;
+use stream::Replay;
+
+/// What lines of JSON are called.
+const NDJSON: &str = "application/x-ndjson";
+/// Asks proxies of the nginx kind to pass lines on as they come.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// How replays are paced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplaySettings {
+    /// Events of a page at most.
+    pub page: usize,
+    /// Bytes of payloads that a page is meant to have at most; its count of events follows that.
+    pub page_bytes: usize,
+    /// Bytes of lines that go out at once.
+    pub chunk_bytes: usize,
+    /// How often a client that follows hears a position when nothing happens.
+    pub heartbeat: Duration,
+    /// How often a follower looks for events that other processes appended.
+    pub poll: Duration,
+    /// How often the caller's roles, scope and standing are looked up anew.
+    pub renew: Duration,
+}
+
+impl Default for ReplaySettings {
+    fn default() -> Self {
+        Self {
+            page: 1_000,
+            page_bytes: 4 * 1024 * 1024,
+            chunk_bytes: 32 * 1024,
+            heartbeat: Duration::from_secs(15),
+            poll: Duration::from_millis(500),
+            renew: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What replays read from, and who says who may. Cheap to clone.
+#[derive(Clone)]
+pub struct EventsState {
+    reader: Arc<dyn EventReader>,
+    gateway: Arc<Gateway>,
+    appended: Option<watch::Receiver<Position>>,
+    settings: ReplaySettings,
+}
+
+impl EventsState {
+    /// Replays of the log behind `reader`, for callers that the gateway knows.
+    #[must_use]
+    pub fn new(reader: Arc<dyn EventReader>, gateway: Arc<Gateway>) -> Self {
+        Self { reader, gateway, appended: None, settings: ReplaySettings::default() }
+    }
+
+    /// With what this process appends, so that followers hear of it at once.
+    #[must_use]
+    pub fn with_appended(self, appended: watch::Receiver<Position>) -> Self {
+        Self { appended: Some(appended), ..self }
+    }
+
+    /// With another pace.
+    #[must_use]
+    pub const fn with_settings(mut self, settings: ReplaySettings) -> Self {
+        self.settings = settings;
+        self
+    }
+}
+
+/// Marks the response of a follower. It is not compressed, for its lines must not wait in a buffer.
+#[derive(Clone, Copy)]
+struct Following;
+
+/// Appends the line of an event as stored to `out`: what is sealed stays sealed.
+///
+/// # Errors
+/// What is wrong with the stored event.
+pub fn stored_line(out: &mut Vec<u8>, event: &RecordedEvent) -> Result<(), &'static str> {
+    row::write(out, event, View::Stored { raw: false }).map_err(|unreadable| unreadable.0)
+}
+
+/// The route `/events`.
+pub fn routes(state: EventsState) -> Router {
+    let whole =
+        |_: StatusCode, _: axum::http::Version, _: &HeaderMap, extensions: &axum::http::Extensions| {
+            extensions.get::<Following>().is_none()
+        };
+    let compression = CompressionLayer::new().compress_when(DefaultPredicate::new().and(whole));
+    Router::new()
+        .route("/events", get(handle).fallback(method_not_allowed).layer(compression))
+        .with_state(state)
+}
+
+async fn handle(
+    State(state): State<EventsState>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    match open(state, id, &headers, &uri).await {
+        Ok(response) => response,
+        Err(error) => error.response(id, MediaType::Json.content_type()),
+    }
+}
+
+async fn open(
+    state: EventsState,
+    correlation: Uuid,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Response, HttpError> {
+    let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let caller = state.gateway.authenticator().authenticate_header(authorization).await?;
+    // Whoever may not read at all learns nothing from the parameters either.
+    Access::of(&caller, false)?;
+    let parameters = Parameters::from_query_string(uri)?;
+    let access = Access::of(&caller, parameters.raw)?;
+    let head = state.reader.head().await.map_err(|error| unreadable(&error, correlation))?.position;
+    if parameters.after > head {
+        let message = format!(
+            "the parameter after is beyond the end of the log, which is at {head}: was it restored, or is it \
+             another log?"
+        );
+        return Err(HttpError::new(StatusCode::CONFLICT, "after_beyond_head", message));
+    }
+    let follow = parameters.follow;
+    let replay = Replay::new(state, parameters, caller, access, head, correlation);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(NDJSON)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
+    ];
+    let mut response = (headers, replay.into_body()).into_response();
+    if follow {
+        response.extensions_mut().insert(Following);
+    }
+    Ok(response)
+}
+
+fn unreadable(error: &ReadError, correlation: Uuid) -> HttpError {
+    tracing::error!(%correlation, %error, "the end of the log cannot be read");
+    HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", "the event log does not answer")
+}
+
+async fn method_not_allowed(Extension(RequestId(id)): Extension<RequestId>) -> Response {
+    let error =
+        HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "events are read with GET");
+    HttpError { allow: Some("GET, HEAD"), ..error }.response(id, MediaType::Json.content_type())
+}

@@ -1,0 +1,7 @@
+//! Replays over real sockets, from a log in memory.
+
+mod access;
+mod endings;
+mod following;
+mod lines;
+mod world;
