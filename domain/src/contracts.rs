@@ -74,3 +74,6 @@ events! {
 pub fn upcasters() -> &'static Upcasters {
     &UPCASTERS
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,3 +28,8 @@ pub use contracts::Event;
 pub use envelope::{Actor, Metadata, Position, RecordedEvent, Revision, StreamId};
 pub use personal::{Personal, SealedText};
 pub use values::Instant;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ CREATE TABLE commands (
     command_id  text   NOT NULL CONSTRAINT commands_id PRIMARY KEY,
     fingerprint bytea  NOT NULL,
     result      text   NOT NULL,
+    position    bigint NOT NULL,
     recorded_at bigint NOT NULL
 );
 
@@ -36,6 +37,7 @@ CREATE TABLE unique_keys (
     scope text NOT NULL,
     key   text NOT NULL,
     owner text NOT NULL,
+    item  text NOT NULL,
     CONSTRAINT unique_keys_key PRIMARY KEY (scope, key)
 );
 

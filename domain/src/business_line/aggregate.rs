@@ -63,7 +63,11 @@ impl Aggregate for BusinessLine {
         match command {
             Command::Apply(spec) => self.apply_spec(*spec),
             Command::Rename { name } => Ok(self.rename(name)),
-            Command::PublishStageGraph { graph } => self.publish_graph(graph),
+            Command::PublishStageGraph { graph } => {
+                let events = self.publish_graph(graph.clone())?;
+                self.fields().try_for_each(|field| check_stages(field, &graph))?;
+                Ok(events)
+            }
             Command::DefineField { field } => self.define_field(field, &self.graph),
             Command::RetireField { key } => self.retire_field(key),
             Command::PublishPolicy { policy } => self.publish_policy(policy),
@@ -210,7 +214,7 @@ impl BusinessLine {
         let mut kinds = BTreeSet::new();
         for policy in spec.policies {
             if !kinds.insert(policy.kind()) {
-                return Err(Error::PolicyTwice { what: "policy", key: format!("{:?}", policy.kind()) });
+                return Err(Error::PolicyTwice { what: "policy", key: policy.kind().as_str().to_owned() });
             }
             events.extend(self.publish_policy(policy)?);
         }
@@ -260,9 +264,12 @@ impl BusinessLine {
         if let Some(twice) = field.options.iter().find(|option| !options.insert(&option.key)) {
             return Err(Error::FieldOptionTwice { field: key.clone(), option: twice.key.clone() });
         }
-        if let Some(stage) = field.required_at.iter().find(|stage| graph.stage(stage).is_none()) {
-            return Err(Error::FieldStageUnknown { field: key.clone(), stage: stage.clone() });
+        let bounded = field.min.is_some() || field.max.is_some();
+        let crossed = matches!((field.min, field.max), (Some(min), Some(max)) if min > max);
+        if crossed || (bounded && field.kind != FieldKind::Number) {
+            return Err(Error::FieldBounds { field: key.clone() });
         }
+        check_stages(&field, graph)?;
         if let Some(Field { definition: old, retired }) = self.fields.get(key) {
             if old.kind != field.kind {
                 return Err(Error::FieldKindChanged { field: key.clone() });
@@ -302,6 +309,14 @@ impl BusinessLine {
     }
 }
 
+/// Every stage that requires the field is in the graph.
+fn check_stages(field: &FieldDefinition, graph: &StageGraph) -> Result<(), Error> {
+    match field.required_at.iter().find(|stage| graph.stage(stage).is_none()) {
+        Some(stage) => Err(Error::FieldStageUnknown { field: field.key.clone(), stage: stage.clone() }),
+        None => Ok(()),
+    }
+}
+
 fn validate_policy(policy: &Policy) -> Result<(), Error> {
     match policy {
         Policy::Pool(_) => Ok(()),
@@ -325,7 +340,9 @@ fn validate_policy(policy: &Policy) -> Result<(), Error> {
             }
             let mut signals = BTreeSet::new();
             match policy.weights.iter().find(|weight| !signals.insert(weight.signal)) {
-                Some(twice) => Err(Error::PolicyTwice { what: "signal", key: format!("{:?}", twice.signal) }),
+                Some(twice) => {
+                    Err(Error::PolicyTwice { what: "signal", key: twice.signal.as_str().to_owned() })
+                }
                 None => Ok(()),
             }
         }

@@ -21,6 +21,8 @@ refusals! {
         FieldOptionTwice { field: FieldKey, option: OptionKey } = "field_option_twice", "field {field} has option {option} twice";
         /// An option that clues may hold was left out.
         FieldOptionRemoved { field: FieldKey, option: OptionKey } = "field_option_removed", "field {field} loses option {option}, which clues may hold; retire the option instead";
+        /// Bounds on a field that takes no numbers, or that leave no number.
+        FieldBounds { field: FieldKey } = "field_bounds", "field {field}: only a number has bounds, and the smallest is not above the largest";
         /// The field is required at a stage that the graph lacks.
         FieldStageUnknown { field: FieldKey, stage: StageKey } = "field_stage_unknown", "field {field} is required at stage {stage}, which the stage graph lacks";
         /// No such field.
@@ -43,6 +45,7 @@ impl Refusal for BusinessLineError {
             | Self::FieldOptions { field }
             | Self::FieldOptionTwice { field, .. }
             | Self::FieldOptionRemoved { field, .. }
+            | Self::FieldBounds { field }
             | Self::FieldStageUnknown { field, .. }
             | Self::FieldUnknown { field } => Some(format!("fields.{field}")),
             Self::StageGraph { .. } => Some("stages".to_owned()),

@@ -1,7 +1,7 @@
 //! Custom fields of a business line: typed, validated, known by a key that never changes.
 
 use rust_decimal::Decimal;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::personal::Personal;
@@ -58,11 +58,14 @@ pub struct FieldDefinition {
     pub options: Vec<FieldOption>,
     /// Smallest number that it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optional_decimal")]
     pub min: Option<Decimal>,
     /// Largest number that it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optional_decimal")]
     pub max: Option<Decimal>,
-    /// Stages that a clue enters only with a value in this field.
+    /// Stages that a clue enters only with a value in this field. Capture and reopening, which enter
+    /// the first stage, demand nothing: a clue is never turned away for what nobody asked yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required_at: Vec<StageKey>,
 }
@@ -76,7 +79,7 @@ pub enum FieldValue {
     /// One option.
     Choice(OptionKey),
     /// A decimal number.
-    Number(Decimal),
+    Number(#[schemars(schema_with = "decimal")] Decimal),
     /// Yes or no.
     Flag(bool),
     /// A calendar day.
@@ -114,8 +117,37 @@ pub enum FieldValueError {
     Length,
 }
 
+/// Decimals are JSON text, never JSON numbers, which many readers turn into floats.
+fn decimal(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "decimal", "pattern": r"^-?\d+(\.\d+)?$" })
+}
+
+fn optional_decimal(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [decimal(generator), { "type": "null" }] })
+}
+
 fn bound(bound: &Option<Decimal>) -> String {
     bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string())
+}
+
+impl FieldKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] =
+        [Self::Text, Self::Choice, Self::Number, Self::Flag, Self::Date, Self::Instant, Self::Money];
+
+    /// The stable word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Choice => "choice",
+            Self::Number => "number",
+            Self::Flag => "flag",
+            Self::Date => "date",
+            Self::Instant => "instant",
+            Self::Money => "money",
+        }
+    }
 }
 
 impl FieldValue {

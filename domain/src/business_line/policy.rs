@@ -124,6 +124,48 @@ impl Default for FirstResponsePolicy {
     }
 }
 
+impl PolicyKind {
+    /// The stable word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::FirstResponse => "first_response",
+            Self::Loss => "loss",
+            Self::Score => "score",
+        }
+    }
+}
+
+impl Signal {
+    /// Every signal.
+    pub const ALL: [Self; 8] = [
+        Self::ClueCaptured,
+        Self::ContactMade,
+        Self::NeedStated,
+        Self::ViewingBooked,
+        Self::ViewingCompleted,
+        Self::ViewingMissed,
+        Self::DealWon,
+        Self::DealLost,
+    ];
+
+    /// The stable word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClueCaptured => "clue_captured",
+            Self::ContactMade => "contact_made",
+            Self::NeedStated => "need_stated",
+            Self::ViewingBooked => "viewing_booked",
+            Self::ViewingCompleted => "viewing_completed",
+            Self::ViewingMissed => "viewing_missed",
+            Self::DealWon => "deal_won",
+            Self::DealLost => "deal_lost",
+        }
+    }
+}
+
 impl Policy {
     /// Its kind.
     #[must_use]

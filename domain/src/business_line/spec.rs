@@ -7,7 +7,7 @@ use crate::values::{Country, Currency, Label, LineKey, TimeZone};
 
 /// What a business line should be. Fields that exist and are not named here are retired; policies
 /// that are not named keep their version.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct LineSpec {
     /// Its identity for ever.
     pub key: LineKey,

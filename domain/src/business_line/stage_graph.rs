@@ -170,6 +170,9 @@ impl StageGraph {
 }
 
 impl StageCategory {
+    /// Every category.
+    pub const ALL: [Self; 5] = [Self::Open, Self::Ongoing, Self::Hold, Self::Won, Self::Lost];
+
     /// Whether a clue in it has ended.
     #[must_use]
     pub const fn is_outcome(self) -> bool {

@@ -4,38 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{Assignee, AssigneeStanding, ClueCommand as Command, CustomerStanding};
+use super::capture::{captured, check_field};
+use super::command::{Assignee, ClueCommand as Command, CustomerStanding};
 use super::error::ClueError as Error;
-use super::event::{ClueEvent as Event, FollowUp, FollowUpChannel, FollowUpOutcome, Source};
+use super::event::{ClueEvent as Event, FollowUp, Source};
+use super::lifecycle::Lifecycle;
 use super::need::Need;
 use super::viewing::ViewingState;
 use crate::aggregate::{Aggregate, delegate_to_cqrs_es};
-use crate::business_line::{BusinessLine, FieldValue, StageCategory};
+use crate::business_line::{BusinessLine, FieldDefinition, FieldValue, StageCategory};
 use crate::ids::{ClueId, CustomerId, OperatorId, TeamId, ViewingId};
 use crate::personal::Personal;
 use crate::values::{Code, FieldKey, Instant, LineKey, Money, StageKey};
-
-/// Where a clue is in its life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Lifecycle {
-    /// Nothing happened yet.
-    #[default]
-    Absent,
-    /// Came in; neither pooled nor owned.
-    Captured,
-    /// Open to claim.
-    Pooled,
-    /// Somebody works it.
-    Owned,
-    /// Its owner holds it for lost; somebody must decide.
-    LossReview,
-    /// The deal is done.
-    Won,
-    /// The deal is lost.
-    Lost,
-    /// No real clue.
-    Invalid,
-}
 
 /// Who works a clue, since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +54,8 @@ pub struct Clue {
     former_owner: Option<(OperatorId, Instant)>,
     first_response: bool,
     need: Option<Need>,
+    /// Whether the need came with a note; the note itself is personal and not kept.
+    need_noted: bool,
     fields: BTreeSet<FieldKey>,
     viewings: BTreeMap<ViewingId, ViewingState>,
     proposal: Option<Proposal>,
@@ -158,7 +140,11 @@ impl Aggregate for Clue {
             Event::FollowUpLogged { .. } => {}
             Event::FirstResponseRecorded { .. } => self.first_response = true,
             Event::StageMoved { to, .. } => self.stage = Some(to.clone()),
-            Event::NeedUpdated { need } => self.need = Some(need.clone()),
+            // Without the note, which is personal: state is kept in memory longer than a command.
+            Event::NeedUpdated { need } => {
+                self.need_noted = need.note.is_some();
+                self.need = Some(Need { note: None, ..need.clone() });
+            }
             Event::FieldsSet { values } => {
                 for (key, value) in values {
                     if value.is_some() {
@@ -373,19 +359,28 @@ impl Clue {
         if !graph.allows(&from, &to) {
             return Err(Error::StageMoveNotAllowed { from, to });
         }
-        let missing = |field: &&crate::business_line::FieldDefinition| {
-            field.required_at.contains(&to) && !self.fields.contains(&field.key)
-        };
-        if let Some(field) = line.fields().find(missing) {
-            return Err(Error::FieldRequired { field: field.key.clone(), stage: to });
-        }
+        self.enterable(&to, line)?;
         Ok(vec![Event::StageMoved { from, to, graph_version: line.graph_version() }])
+    }
+
+    /// Every field that the stage requires has a value.
+    fn enterable(&self, stage: &StageKey, line: &BusinessLine) -> Result<(), Error> {
+        let missing =
+            |field: &&FieldDefinition| field.required_at.contains(stage) && !self.fields.contains(&field.key);
+        match line.fields().find(missing) {
+            Some(field) => Err(Error::FieldRequired { field: field.key.clone(), stage: stage.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn set_need(&self, need: Need) -> Result<Vec<Event>, Error> {
         self.live()?;
         need.validate().map_err(|reason| Error::Need { reason })?;
-        if self.need.as_ref() == Some(&need) { Ok(vec![]) } else { Ok(vec![Event::NeedUpdated { need }]) }
+        let noted = need.note.is_some() || self.need_noted;
+        if !noted && self.need.as_ref() == Some(&need) {
+            return Ok(vec![]);
+        }
+        Ok(vec![Event::NeedUpdated { need }])
     }
 
     fn set_fields(
@@ -415,6 +410,7 @@ impl Clue {
     }
 
     fn end_viewing(&self, viewing: ViewingId, end: ViewingState, event: Event) -> Result<Vec<Event>, Error> {
+        self.live()?;
         match self.viewings.get(&viewing) {
             None => Err(Error::ViewingUnknown { viewing }),
             Some(ViewingState::Booked { .. }) => Ok(vec![event]),
@@ -435,10 +431,11 @@ impl Clue {
         if !policy.reasons.is_empty() && !policy.reasons.iter().any(|known| known.key == reason) {
             return Err(Error::LossReasonUnknown { reason });
         }
+        let stage = outcome(line, StageCategory::Lost)?;
+        self.enterable(&stage, line)?;
         if policy.review {
             return Ok(vec![Event::LossProposed { by, reason, note }]);
         }
-        let stage = outcome(line, StageCategory::Lost)?;
         Ok(vec![Event::Lost { by, approved_by: None, reason, stage, note }])
     }
 
@@ -469,7 +466,9 @@ impl Clue {
         if amount.is_some_and(|amount| amount.minor < 0 || Some(amount.currency) != line.currency()) {
             return Err(Error::Amount);
         }
-        Ok(vec![Event::Won { stage: outcome(line, StageCategory::Won)?, amount }])
+        let stage = outcome(line, StageCategory::Won)?;
+        self.enterable(&stage, line)?;
+        Ok(vec![Event::Won { stage, amount }])
     }
 
     fn invalidate(&self, reason: Code) -> Result<Vec<Event>, Error> {
@@ -490,88 +489,6 @@ impl Clue {
         let stage = line.graph().initial().ok_or(Error::LineClosed)?.key.clone();
         Ok(vec![Event::Reopened { stage, graph_version: line.graph_version() }])
     }
-}
-
-impl Lifecycle {
-    /// Whether nothing but reopening changes the clue any more.
-    #[must_use]
-    pub const fn has_ended(self) -> bool {
-        matches!(self, Self::Won | Self::Lost | Self::Invalid)
-    }
-
-    /// The stable word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Captured => "captured",
-            Self::Pooled => "pooled",
-            Self::Owned => "owned",
-            Self::LossReview => "loss_review",
-            Self::Won => "won",
-            Self::Lost => "lost",
-            Self::Invalid => "invalid",
-        }
-    }
-}
-
-impl Assignee {
-    fn check(&self) -> Result<(), Error> {
-        match self.standing {
-            AssigneeStanding::Active => Ok(()),
-            AssigneeStanding::Unknown => Err(Error::OperatorUnknown),
-            AssigneeStanding::Suspended => Err(Error::OperatorSuspended),
-            AssigneeStanding::OutsideLine => Err(Error::OperatorOutsideLine),
-        }
-    }
-}
-
-impl FollowUp {
-    /// Whether the customer was really reached: a connected call that lasted, an answered message,
-    /// or a meeting. Attempts do not count.
-    #[must_use]
-    pub fn reaches_customer(&self, min_call_seconds: u32) -> bool {
-        match (self.channel, self.outcome) {
-            (FollowUpChannel::Call, FollowUpOutcome::Connected) => {
-                self.duration_seconds.unwrap_or(0) >= min_call_seconds
-            }
-            (FollowUpChannel::Visit, FollowUpOutcome::Connected) | (_, FollowUpOutcome::Replied) => true,
-            _ => false,
-        }
-    }
-}
-
-fn captured(
-    customer_id: CustomerId,
-    line_key: LineKey,
-    line: &BusinessLine,
-    source: Source,
-    need: Option<Need>,
-    fields: BTreeMap<FieldKey, FieldValue>,
-    at: Instant,
-) -> Result<Vec<Event>, Error> {
-    let stage = line.graph().initial().ok_or(Error::LineClosed)?.key.clone();
-    let graph_version = line.graph_version();
-    let mut events = vec![Event::Captured { customer_id, line: line_key, source, stage, graph_version, at }];
-    if let Some(need) = need {
-        need.validate().map_err(|reason| Error::Need { reason })?;
-        events.push(Event::NeedUpdated { need });
-    }
-    for (key, value) in &fields {
-        check_field(key, Some(value), line)?;
-    }
-    if !fields.is_empty() {
-        let values = fields.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        events.push(Event::FieldsSet { values });
-    }
-    Ok(events)
-}
-
-fn check_field(key: &FieldKey, value: Option<&FieldValue>, line: &BusinessLine) -> Result<(), Error> {
-    let field = line.field(key).ok_or_else(|| Error::FieldUnknown { field: key.clone() })?;
-    value.map_or(Ok(()), |value| {
-        field.check(value).map_err(|reason| Error::FieldValue { field: key.clone(), reason })
-    })
 }
 
 fn outcome(line: &BusinessLine, category: StageCategory) -> Result<StageKey, Error> {

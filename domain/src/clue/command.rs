@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::error::ClueError;
 use super::event::{FollowUp, Source};
 use super::need::Need;
 use crate::business_line::{BusinessLine, FieldValue};
@@ -206,4 +207,16 @@ pub enum ClueCommand {
         /// The line.
         line: Arc<BusinessLine>,
     },
+}
+
+impl Assignee {
+    /// Whether the operator may have clues of the line.
+    pub(super) const fn check(&self) -> Result<(), ClueError> {
+        match self.standing {
+            AssigneeStanding::Active => Ok(()),
+            AssigneeStanding::Unknown => Err(ClueError::OperatorUnknown),
+            AssigneeStanding::Suspended => Err(ClueError::OperatorSuspended),
+            AssigneeStanding::OutsideLine => Err(ClueError::OperatorOutsideLine),
+        }
+    }
 }

@@ -81,6 +81,21 @@ pub struct FollowUp {
     pub note: Option<Personal<String>>,
 }
 
+impl FollowUp {
+    /// Whether the customer was really reached: a connected call that lasted, an answered message,
+    /// or a meeting. Attempts do not count.
+    #[must_use]
+    pub fn reaches_customer(&self, min_call_seconds: u32) -> bool {
+        match (self.channel, self.outcome) {
+            (FollowUpChannel::Call, FollowUpOutcome::Connected) => {
+                self.duration_seconds.unwrap_or(0) >= min_call_seconds
+            }
+            (FollowUpChannel::Visit, FollowUpOutcome::Connected) | (_, FollowUpOutcome::Replied) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Events of a clue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -17,17 +17,20 @@
 //! refused claims, which are in [`crate::clue_attempts`] so that they conflict with nothing.
 
 mod aggregate;
+mod capture;
 mod command;
 mod error;
 mod event;
+mod lifecycle;
 mod need;
 #[cfg(test)]
 mod tests;
 mod viewing;
 
-pub use aggregate::{Clue, Lifecycle, Owner};
+pub use aggregate::{Clue, Owner};
 pub use command::{Assignee, AssigneeStanding, ClueCommand, CustomerStanding};
 pub use error::ClueError;
 pub use event::{ClueEvent, FollowUp, FollowUpChannel, FollowUpOutcome, Source};
+pub use lifecycle::Lifecycle;
 pub use need::{Intent, Need, NeedError};
 pub use viewing::ViewingState;

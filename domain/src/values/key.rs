@@ -49,7 +49,7 @@ fn source_key(text: &str) -> Result<(), InvalidKey> {
 
 /// Declares a text newtype that a rule guards, cheap to clone.
 macro_rules! text_key {
-    ($($(#[$meta:meta])* $name:ident, $rule:path, $format:literal;)+) => {$(
+    ($($(#[$meta:meta])* $name:ident, $rule:path, $format:literal $(, $pattern:literal)?;)+) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -103,7 +103,7 @@ macro_rules! text_key {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "format": $format })
+                json_schema!({ "type": "string", "format": $format $(, "pattern": $pattern)? })
             }
         }
     )+};
@@ -111,15 +111,15 @@ macro_rules! text_key {
 
 text_key! {
     /// A business line, for example `used-car-sales`. It is the line's identity for ever.
-    LineKey, slug, "slug";
+    LineKey, slug, "slug", "^[a-z][a-z0-9_-]{0,63}$";
     /// A stage of a business line's stage graph.
-    StageKey, slug, "slug";
+    StageKey, slug, "slug", "^[a-z][a-z0-9_-]{0,63}$";
     /// A custom field of a business line.
-    FieldKey, slug, "slug";
+    FieldKey, slug, "slug", "^[a-z][a-z0-9_-]{0,63}$";
     /// An option of a choice field.
-    OptionKey, slug, "slug";
+    OptionKey, slug, "slug", "^[a-z][a-z0-9_-]{0,63}$";
     /// A stable word from a list that the business keeps: a reason, a channel, a purpose.
-    Code, slug, "slug";
+    Code, slug, "slug", "^[a-z][a-z0-9_-]{0,63}$";
     /// What a source calls one of its own records. Never a phone number or a name.
     SourceKey, source_key, "source-key";
 }

@@ -28,6 +28,7 @@ CREATE TABLE commands (
     command_id  text    NOT NULL PRIMARY KEY,
     fingerprint blob    NOT NULL,
     result      text    NOT NULL,
+    position    integer NOT NULL,
     recorded_at integer NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -36,6 +37,7 @@ CREATE TABLE unique_keys (
     scope text NOT NULL,
     key   text NOT NULL,
     owner text NOT NULL,
+    item  text NOT NULL,
     PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -53,3 +55,8 @@ BEGIN SELECT raise(ABORT, 'the head of the log is never deleted'); END;
 CREATE TRIGGER log_head_forward BEFORE UPDATE ON log_head
 WHEN new.position < old.position OR new.recorded_at < old.recorded_at OR new.epoch < old.epoch
 BEGIN SELECT raise(ABORT, 'the head of the log never moves back'); END;
+
+-- Data keys to destroy: written with the event that says so, removed once the vault has done it.
+CREATE TABLE key_destructions (
+    subject_id text NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,32 @@
+# Everything a newcomer types. `make demo` and `make test` install what is missing.
+
+CARGO ?= cargo
+APT := DEBIAN_FRONTEND=noninteractive apt-get
+
+.PHONY: demo test bench lint setup
+
+demo: setup ## Build the program and start it with a sample month on the embedded store
+	$(CARGO) run --release --locked --bin cluestream -- demo
+
+test: setup-test lint ## Formats, lints and tests everything
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: setup-test ## The benchmarks: ours, the stock libraries and the physical limit in one run
+	$(CARGO) run --release --locked -p tests --bin bench
+
+# Rust comes from rustup (rust-toolchain.toml names the version), Node.js from the machine.
+setup:
+	@command -v $(CARGO) >/dev/null || { echo "Install Rust with rustup first: https://rustup.rs"; exit 1; }
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory install PACKAGES="npm"
+
+setup-test: setup
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory install PACKAGES="postgresql"
+
+install:
+	@echo "Installing $(PACKAGES) ..."
+	@if [ "$$(id -u)" = 0 ]; then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $(PACKAGES); \
+	else sudo $(APT) update -qq && sudo $(APT) install -y -qq --no-install-recommends $(PACKAGES); fi

@@ -1,0 +1,150 @@
+//! The composition root: the one place that joins log, vault, commands, read models and directory.
+//!
+//! Guarantees: nothing opens on a database whose schema is missing, older or newer than the
+//! program's; a database that is not there yet is waited for, visibly and not for ever.
+//!
+//! Deliberately absent: rules, queries and HTTP; it only wires.
+
+mod location;
+mod ready;
+mod schema;
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use commands::CommandService;
+use commands::clock::SharedClock;
+use commands::event_log::{EventLog, PostgresLog, SqliteLog};
+use commands::vault::{KeyMaterial, MasterKey, Pepper, Vault};
+use domain::ports::{BlindIndex, ReadError};
+use projections::{Database, Directory, Projections, SqlError};
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::keys::Keys;
+
+pub use location::{Location, LocationError};
+pub use ready::{Operators, Parts};
+pub use schema::{Migrated, SchemaError, migrate};
+pub use serve::{Role, ServeError, Service};
+
+/// How often an absent database is asked again, with a growing pause between.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How often results of old commands are forgotten.
+const FORGET: Duration = Duration::from_secs(3_600);
+
+/// Why the program cannot begin its work.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The address of the database makes no sense.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// The schema is not this program's.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The log does not open.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// The read models do not open.
+    #[error("the read models: {0}")]
+    Views(#[from] SqlError),
+}
+
+/// Everything that works on one database.
+pub struct App {
+    /// Where it is.
+    pub location: Location,
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// Opens personal data.
+    pub vault: Arc<Vault>,
+    /// Runs use cases.
+    pub commands: CommandService,
+    /// Keeps and checks read models.
+    pub projections: Projections,
+    /// Lines, operators and teams.
+    pub directory: Directory,
+    /// Hashes contacts.
+    pub index: Arc<dyn BlindIndex>,
+}
+
+impl App {
+    /// Opens the log and the read models.
+    ///
+    /// # Errors
+    /// When the schema is not this program's, or the database stays away.
+    pub async fn open(config: &Config, keys: &Keys, clock: SharedClock) -> Result<Self, AppError> {
+        let location = Location::of(&config.database_url)?;
+        patiently(|| schema::check(&location)).await?;
+        let log: Arc<dyn EventLog> = match &location {
+            Location::Sqlite { log, keys, .. } => Arc::new(SqliteLog::open(log, keys, clock.clone()).await?),
+            Location::Postgres(options) => {
+                Arc::new(PostgresLog::connect((**options).clone(), clock.clone()).await?)
+            }
+        };
+        let vault = Arc::new(Vault::new(log.clone(), key_material(keys), clock.clone()));
+        let index: Arc<dyn BlindIndex> = Arc::new(vault.blind_index());
+        let commands = CommandService::new(log.clone(), vault.clone(), clock);
+        let views = Database::connect(&location.views_url(&config.database_url)).await?;
+        let ports = projections::Ports {
+            reader: log.clone(),
+            unsealer: vault.clone(),
+            clock: Arc::new(projections::SystemClock),
+            wake: Some(log.appended()),
+        };
+        let models = projections::read_models(&index);
+        let projections = Projections::new(views.clone(), ports, projections::Config::default(), models);
+        let directory = Directory::open(views).await?;
+        Ok(Self { location, log, vault, commands, projections, directory, index })
+    }
+
+    /// Forgets results of old commands now and then, until `stop` becomes true.
+    pub async fn keep_house(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            match self.commands.forget_old_commands().await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "results of old commands were forgotten"),
+                Err(error) => tracing::warn!(%error, "results of old commands stay"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(FORGET) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Ends what is open, once the appends handed in are done.
+    pub async fn close(&self) {
+        self.log.close().await;
+    }
+}
+
+fn key_material(keys: &Keys) -> KeyMaterial {
+    let (version, secret) = keys.pepper().current();
+    KeyMaterial {
+        master: keys.master().versions().map(|(version, key)| MasterKey::new(version, key)).collect(),
+        pepper: Pepper { version, secret: **secret },
+    }
+}
+
+/// Tries again while a database does not answer; any other failure is final.
+async fn patiently<F, T>(mut attempt: impl FnMut() -> F) -> Result<T, SchemaError>
+where
+    F: Future<Output = Result<T, SchemaError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for number in 1.. {
+        match attempt().await {
+            Err(SchemaError::Unavailable(reason)) if number < ATTEMPTS => {
+                let wait_ms = pause.as_millis();
+                tracing::warn!(number, of = ATTEMPTS, wait_ms, reason, "the database does not answer");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return other,
+        }
+    }
+    Err(SchemaError::Unavailable("no attempt was made".to_owned()))
+}

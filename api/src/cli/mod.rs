@@ -1,0 +1,205 @@
+//! The command line: one file a command.
+//!
+//! Guarantees: results go to standard output and everything else to standard error, so that scripts
+//! can read the former; exit code 0 means done, 1 that it failed, 2 that the call made no sense.
+
+mod backup;
+mod demo;
+mod erase;
+mod health;
+mod import;
+mod keys;
+mod line;
+mod migrate;
+mod progress;
+mod rebuild;
+mod replay;
+mod schema;
+mod serve;
+mod token;
+mod user;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use commands::CommandContext;
+use commands::clock::{Clock, SystemClock, fresh_uuid};
+use domain::envelope::Actor;
+use domain::ids::CommandId;
+use domain::values::Code;
+
+use crate::config::{Config, ConfigError, Flags};
+use crate::keys::KeysError;
+use crate::telemetry;
+
+/// Cluestream: the customer platform of a used-car marketplace.
+#[derive(Debug, Parser)]
+#[command(name = "cluestream", version, about, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Settings come from flags, then the environment, then the file of --config; \
+                          docs/config.example.toml has them all. Secrets are never flags.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play a month on the embedded store and serve it: the quickest way to look around
+    Demo(demo::Arguments),
+    /// Answer requests and keep the read models
+    Serve(serve::Arguments),
+    /// Make the key files, or check them
+    Keys(keys::Arguments),
+    /// Print the contracts of the program
+    Schema(schema::Arguments),
+    /// Issue a token for an operator
+    Token(token::Arguments),
+    /// Ask a running server whether it can work
+    Health(health::Arguments),
+    /// Bring the database's schema to this program's version
+    Migrate,
+    /// Define and change business lines
+    Line(line::Arguments),
+    /// Take clues of a file in
+    Import(import::Arguments),
+    /// Register the first operators
+    User(user::Arguments),
+    /// Check that the log is sound and every read model equals a replay from zero
+    Verify,
+    /// Print the log, one event a line
+    Replay(replay::Arguments),
+    /// Build a read model beside the live one, compare, swap
+    Rebuild(rebuild::Arguments),
+    /// Destroy a person's data key and record that
+    EraseCustomer(erase::Arguments),
+    /// Save the log and its data keys, each in a file, while everything goes on
+    Backup(backup::Arguments),
+    /// Restore a log and its data keys into an empty database
+    Restore(backup::Arguments),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Token(#[from] crate::auth::TokenError),
+    #[error(transparent)]
+    Health(#[from] health::HealthError),
+    #[error("cannot write the result: {0}")]
+    Output(#[from] std::io::Error),
+    #[error(transparent)]
+    App(#[from] crate::app::AppError),
+    #[error(transparent)]
+    Location(#[from] crate::app::LocationError),
+    #[error(transparent)]
+    Schema(#[from] crate::app::SchemaError),
+    #[error(transparent)]
+    Command(#[from] commands::CommandError),
+    #[error(transparent)]
+    Backup(#[from] commands::backup::BackupError),
+    #[error(transparent)]
+    Projections(#[from] projections::RunError),
+    #[error(transparent)]
+    Log(#[from] domain::ports::ReadError),
+    #[error(transparent)]
+    Import(#[from] commands::import::ImportError),
+    #[error(transparent)]
+    Serve(#[from] crate::app::ServeError),
+    #[error(transparent)]
+    Demo(#[from] crate::demo::DemoError),
+    #[error("{path}: {source}")]
+    File { path: String, source: std::io::Error },
+    #[error("{0}")]
+    Line(String),
+    #[error("{0} faults were found")]
+    Faults(usize),
+    #[error("a word of the program is no code: {0}")]
+    Word(#[from] domain::values::InvalidKey),
+}
+
+/// Runs the program with the arguments of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(code) => code,
+        // Whoever reads the output has closed it, `head` for one: nothing failed.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cluestream: {error}");
+            match error {
+                CliError::Config(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<ExitCode, CliError> {
+    let config = Config::load(&cli.flags)?;
+    telemetry::init_logging(&config.log);
+    match cli.command {
+        Command::Keys(arguments) => keys::run(&arguments, &config)?,
+        Command::Schema(arguments) => schema::run(&arguments)?,
+        Command::Token(arguments) => token::run(&arguments, &config)?,
+        Command::Health(arguments) => health::run(&arguments, &config)?,
+        Command::Import(arguments) => return block_on(import::run(&arguments, &config)),
+        other => block_on(work(other, &config))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Commands that work on the database.
+async fn work(command: Command, config: &Config) -> Result<(), CliError> {
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments, config).await,
+        Command::Serve(arguments) => serve::run(&arguments, config).await,
+        Command::Replay(arguments) => replay::run(&arguments, config).await,
+        Command::Migrate => migrate::run(config).await,
+        Command::Line(arguments) => line::run(&arguments, config).await,
+        Command::User(arguments) => user::run(arguments, config).await,
+        Command::Verify => verify::run(config).await,
+        Command::Rebuild(arguments) => rebuild::run(&arguments, config).await,
+        Command::EraseCustomer(arguments) => erase::run(arguments, config).await,
+        Command::Backup(arguments) => backup::save(&arguments, config).await,
+        Command::Restore(arguments) => backup::load(&arguments, config).await,
+        Command::Keys(_)
+        | Command::Schema(_)
+        | Command::Token(_)
+        | Command::Health(_)
+        | Command::Import(_) => Ok(()),
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// A command of a part of the system.
+fn system_command(part: &str) -> Result<CommandContext, CliError> {
+    let id = CommandId::new(fresh_uuid(SystemClock.now()));
+    Ok(CommandContext::new(id, Actor::System(Code::new(part)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_takes_no_secret() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        let names = command.get_arguments().filter_map(|argument| argument.get_long());
+        let secret = |name: &str| ["password", "secret", "pepper", "master"].iter().any(|s| name.contains(s));
+        assert!(!names.into_iter().any(secret));
+    }
+}

@@ -1,0 +1,63 @@
+//! `cluestream verify`: the log is dense and consistent, every read model equals a replay from zero.
+
+use std::sync::Arc;
+
+use commands::clock::SystemClock;
+use commands::event_log::verify;
+use projections::{Report, RunError};
+
+use super::CliError;
+use super::progress::Progress;
+use crate::app::App;
+use crate::config::Config;
+use crate::keys::Keys;
+
+pub(super) async fn run(config: &Config) -> Result<(), CliError> {
+    let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
+    let bar = Progress::begin("event log", "events");
+    let log = verify(app.log.as_ref(), &mut |position, head| bar.positions(position, head)).await?;
+    bar.end();
+    // Without a server nobody moves the read models; with one, it does, and holds the leases.
+    match app.projections.catch_up().await {
+        Ok(()) | Err(RunError::Held(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut faults = log.faults.len();
+    if log.faults.is_empty() {
+        println!("event log: {} events, dense and consistent", log.events);
+    }
+    for fault in &log.faults {
+        println!("event log: {fault}");
+    }
+    for name in app.projections.names() {
+        faults += usize::from(!read_model(&app, name).await?);
+    }
+    app.close().await;
+    if faults == 0 { Ok(()) } else { Err(CliError::Faults(faults)) }
+}
+
+async fn read_model(app: &App, name: &str) -> Result<bool, CliError> {
+    let bar = Progress::begin(name, "events");
+    let show = |at: projections::Progress| bar.positions(at.position, at.head);
+    let report = app.projections.verify(name, &show).await;
+    bar.end();
+    let report = report?;
+    print(&report);
+    Ok(report.is_equal() && report.parked == 0)
+}
+
+/// One line a table that differs, or one line for the model.
+pub(super) fn print(report: &Report) {
+    let (model, position) = (report.model, report.position);
+    if report.parked > 0 {
+        println!("{model}: {} events could not be folded and are parked", report.parked);
+    }
+    if report.is_equal() {
+        let rows: i64 = report.tables.iter().map(|table| table.live).sum();
+        println!("{model}: {rows} rows equal a replay from zero, at position {position}");
+        return;
+    }
+    for table in report.tables.iter().filter(|table| !table.is_equal()) {
+        println!("{model}: {table:?} at position {position}");
+    }
+}

@@ -1,0 +1,250 @@
+//! Changes of clues, live and resumable.
+//!
+//! Guarantees: a change is told after the list shows it, in the order of positions; a subscriber
+//! that gives the position of the last change that it saw misses none of the rows that it may see;
+//! what is told is what a query at that moment would show. A subscriber that lags reads the list
+//! instead of a queue, so that nobody's slowness costs memory.
+//!
+//! Deliberately absent: after a gap, clues that left the caller's view meanwhile are not named; the
+//! list has them no more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Context, SimpleObject, Subscription};
+use domain::clue::Lifecycle;
+use domain::ids::{ClueId, OperatorId};
+use domain::values::LineKey;
+use futures::stream::{self, Stream};
+use projections::clue_list::{ClueItem, ClueList};
+use projections::read::Holding;
+use projections::{ChangedRow, Changes, Viewer, WaitError};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::types::ClueNode;
+use crate::graphql::error::ApiError;
+use crate::graphql::scalars::{Id, Position, Text};
+use crate::graphql::services::{Services, Session, session};
+
+/// Rows that a subscriber who lags reads at once.
+const CATCH_UP: usize = 200;
+/// How often the list is looked at when another process keeps it.
+const POLL: Duration = Duration::from_secs(1);
+
+/// A change of a clue.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ClueChange {
+    /// Give this as `after` to go on from here.
+    pub position: Position,
+    /// Which clue.
+    pub clue_id: Id<ClueId>,
+    /// The clue as it is now; null when it left the list.
+    pub clue: Option<ClueNode>,
+}
+
+/// Subscriptions of clues.
+#[derive(Default)]
+pub struct ClueSubscription;
+
+type Changed = async_graphql::Result<ClueChange>;
+
+#[Subscription]
+impl ClueSubscription {
+    /// Every change of a clue that the caller works or oversees.
+    async fn clue_list_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Behind this position; from now on when absent.")] after: Option<Position>,
+        #[graphql(desc = "Only clues of these lines.")] lines: Option<Vec<Text<LineKey>>>,
+    ) -> async_graphql::Result<impl Stream<Item = Changed> + use<>> {
+        watch(session(ctx)?, View::List, after, lines).await
+    }
+
+    /// Every clue that comes into a pool that the caller may claim from, changes there, or leaves.
+    async fn pool_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Behind this position; from now on when absent.")] after: Option<Position>,
+        #[graphql(desc = "Only pools of these lines.")] lines: Option<Vec<Text<LineKey>>>,
+    ) -> async_graphql::Result<impl Stream<Item = Changed> + use<>> {
+        watch(session(ctx)?, View::Pool, after, lines).await
+    }
+}
+
+/// Which clues are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    List,
+    Pool,
+}
+
+struct Watcher {
+    session: Session,
+    operator_id: OperatorId,
+    view: View,
+    lines: Option<Vec<LineKey>>,
+    changes: Receiver<Changes>,
+    /// How far the subscriber was told.
+    told: domain::Position,
+    /// Whether rows behind that may have been missed.
+    behind: bool,
+    waiting: VecDeque<ClueChange>,
+}
+
+async fn watch(
+    session: &Session,
+    view: View,
+    after: Option<Position>,
+    lines: Option<Vec<Text<LineKey>>>,
+) -> async_graphql::Result<impl Stream<Item = Changed> + use<>> {
+    let services = &session.services;
+    // Listening begins before the list is read, or a change between the two would be missed.
+    let changes = services.projections.changes();
+    let told = match after {
+        Some(after) => after.0,
+        None => reached(services).await?,
+    };
+    let watcher = Watcher {
+        session: session.clone(),
+        operator_id: session.request.caller.operator_id,
+        view,
+        lines: lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
+        changes,
+        told,
+        behind: true,
+        waiting: VecDeque::new(),
+    };
+    Ok(stream::unfold(Some(watcher), |watcher| async move {
+        let mut watcher = watcher?;
+        match watcher.next().await {
+            Ok(Some(change)) => Some((Ok(change), Some(watcher))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error.into()), None)),
+        }
+    }))
+}
+
+/// How far the list is now.
+async fn reached(services: &Services) -> Result<domain::Position, ApiError> {
+    let end = domain::Position::new(i64::MAX);
+    match services.projections.wait_for(&[ClueList::NAME], end, Duration::ZERO).await {
+        Ok(()) => Ok(end),
+        Err(WaitError::Stale { at, .. }) => Ok(at),
+        Err(WaitError::Sql(error)) => Err(error.into()),
+    }
+}
+
+impl Watcher {
+    async fn next(&mut self) -> Result<Option<ClueChange>, ApiError> {
+        loop {
+            if let Some(change) = self.waiting.pop_front() {
+                return Ok(Some(change));
+            }
+            if self.behind {
+                self.catch_up().await?;
+                continue;
+            }
+            tokio::select! {
+                changes = self.changes.recv() => match changes {
+                    Ok(changes) if changes.model == ClueList::NAME => self.tell(&changes).await?,
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => self.behind = true,
+                    Err(RecvError::Closed) => return Ok(None),
+                },
+                () = tokio::time::sleep(POLL) => self.behind = true,
+            }
+        }
+    }
+
+    /// What the caller may see now: roles and scope may have changed since the beginning.
+    fn viewer(&mut self) -> Result<Viewer, ApiError> {
+        self.session.snapshot = self.session.services.directory.now();
+        let viewer = self.session.snapshot.viewer(self.operator_id);
+        let viewer =
+            viewer.ok_or_else(|| ApiError::new("operator_suspended", "the operator is suspended"))?;
+        self.session.viewer = viewer.clone();
+        Ok(viewer)
+    }
+
+    /// Reads what changed behind the last position that was told.
+    async fn catch_up(&mut self) -> Result<(), ApiError> {
+        let viewer = self.viewer()?;
+        let services = Arc::clone(&self.session.services);
+        let (items, covered) = services.clues.changed_since(&viewer, self.told, CATCH_UP).await?;
+        self.behind = covered > self.told;
+        self.told = covered;
+        for item in items {
+            let (line, pooled) = (item.clue.line.clone(), item.clue.lifecycle == Lifecycle::Pooled);
+            let relevant = match self.view {
+                View::Pool => pooled,
+                View::List => works(&viewer, &item),
+            };
+            if relevant && self.wants(&line) {
+                let change = ClueChange {
+                    position: Position(item.clue.position),
+                    clue_id: Id(item.clue.clue_id),
+                    clue: Some(ClueNode::new(item, &self.session)),
+                };
+                self.waiting.push_back(change);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the rows of one commit.
+    async fn tell(&mut self, changes: &Changes) -> Result<(), ApiError> {
+        if changes.position <= self.told {
+            return Ok(());
+        }
+        let viewer = self.viewer()?;
+        let mut rows: Vec<&ChangedRow> = changes
+            .rows
+            .iter()
+            .filter(|row| row.position > self.told && self.concerns(&viewer, row))
+            .collect();
+        // Whoever stops in the middle goes on behind the last position that came.
+        rows.sort_by_key(|row| row.position);
+        let ids: Vec<ClueId> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
+        let services = Arc::clone(&self.session.services);
+        let mut items =
+            if ids.is_empty() { Default::default() } else { services.clues.by_ids(&viewer, &ids).await? };
+        for (row, id) in rows.into_iter().zip(ids) {
+            let item = items.remove(&id).filter(|item| match self.view {
+                View::Pool => item.clue.lifecycle == Lifecycle::Pooled,
+                View::List => works(&viewer, item),
+            });
+            self.waiting.push_back(ClueChange {
+                position: Position(row.position),
+                clue_id: Id(id),
+                clue: item.map(|item| ClueNode::new(item, &self.session)),
+            });
+        }
+        self.told = changes.position;
+        Ok(())
+    }
+
+    /// Whether the viewer may see the row now, or might before.
+    fn concerns(&self, viewer: &Viewer, row: &ChangedRow) -> bool {
+        let Some(line) = row.line.as_ref().filter(|line| self.wants(line)) else { return false };
+        let held = |index: usize, pooled| {
+            let holding = Holding { line, owner: row.owners[index], team: row.teams[index], pooled };
+            viewer.sight_of_clue(holding).is_some()
+        };
+        match self.view {
+            View::Pool => row.pooled && held(0, true),
+            View::List => held(0, false) || held(1, false),
+        }
+    }
+
+    fn wants(&self, line: &LineKey) -> bool {
+        self.lines.as_ref().is_none_or(|lines| lines.contains(line))
+    }
+}
+
+/// Whether the viewer works or oversees the clue, which seeing it in the pool is not.
+fn works(viewer: &Viewer, item: &ClueItem) -> bool {
+    let clue = &item.clue;
+    let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled: false };
+    viewer.sight_of_clue(holding).is_some()
+}

@@ -1,0 +1,131 @@
+//! What resolvers work with, and who they work for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Context;
+use commands::service::UseCase;
+use commands::{CommandContext, CommandError, CommandService, Receipt};
+use domain::envelope::{Actor, Revision};
+use domain::ids::{CommandId, CorrelationId};
+use projections::clue_list::ClueListQuery;
+use projections::clue_pool::PoolQuery;
+use projections::customer::CustomerQuery;
+use projections::fact_clue_stage::FactClueStageQuery;
+use projections::star_customers::StarQuery;
+use projections::{Directory, Projections, Snapshot, Viewer, WaitError};
+
+use super::cursor::Cursors;
+use super::error::ApiError;
+use super::payload::UserError;
+use super::scalars::{Long, Position, Uuid};
+use crate::http::RequestContext;
+
+/// Longest wait for the read side to come to a position.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Everything that resolvers call.
+#[derive(Clone)]
+pub struct Services {
+    /// Runs use cases.
+    pub commands: CommandService,
+    /// Knows how far the read models are.
+    pub projections: Projections,
+    /// Lines, operators and teams.
+    pub directory: Directory,
+    /// Reads the clue list.
+    pub clues: ClueListQuery,
+    /// Reads customers.
+    pub customers: CustomerQuery,
+    /// Reads the pool.
+    pub pool: PoolQuery,
+    /// Reads scores.
+    pub stars: StarQuery,
+    /// Reads how clues go through stages.
+    pub stages: FactClueStageQuery,
+    /// Signs cursors.
+    pub cursors: Cursors,
+    /// Rows of a page at most.
+    pub page_size: usize,
+}
+
+/// One request: its caller, and the directory as it was when the request began.
+#[derive(Clone)]
+pub struct Session {
+    /// What resolvers call.
+    pub services: Arc<Services>,
+    /// Who asks, and what the roles let them see.
+    pub viewer: Viewer,
+    /// Lines, operators and teams.
+    pub snapshot: Arc<Snapshot>,
+    /// The request.
+    pub request: RequestContext,
+}
+
+/// What a mutation came to.
+pub enum Outcome {
+    /// It was done.
+    Done(Receipt),
+    /// The business refused it.
+    Refused(UserError),
+}
+
+/// The session of a resolver.
+///
+/// # Errors
+/// Never in a schema that [`super::schema`] built.
+pub fn session<'a>(ctx: &Context<'a>) -> Result<&'a Session, ApiError> {
+    ctx.data::<Session>().map_err(|error| ApiError::internal(&error.message))
+}
+
+impl Session {
+    /// A session of a caller.
+    #[must_use]
+    pub fn new(services: Arc<Services>, request: RequestContext) -> Self {
+        let caller = &request.caller;
+        let viewer = Viewer::operator(caller.operator_id, caller.roles.clone(), caller.scope.clone());
+        let snapshot = services.directory.now();
+        Self { services, viewer, snapshot, request }
+    }
+
+    /// Runs a use case for the caller.
+    ///
+    /// # Errors
+    /// When the caller may not do it, misuses a command id, or a store does not answer. Refusals of
+    /// the business are no error.
+    pub async fn run<U: UseCase>(
+        &self,
+        command_id: Uuid,
+        expected_revision: Option<Long>,
+        use_case: &U,
+    ) -> Result<Outcome, ApiError> {
+        let actor = Actor::Operator(self.request.caller.operator_id);
+        let mut context = CommandContext::new(CommandId::new(command_id.0), actor);
+        context.correlation_id = CorrelationId::new(self.request.request_id);
+        context.trace.clone_from(&self.request.trace);
+        context.expected_revision = expected_revision.map(|revision| Revision::new(revision.0));
+        match self.services.commands.execute(&context, use_case).await {
+            Ok(receipt) => Ok(Outcome::Done(receipt)),
+            Err(CommandError::Refused(refused)) => Ok(Outcome::Refused(refused.into())),
+            Err(error @ CommandError::StaleRevision { .. }) => Ok(Outcome::Refused(UserError {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+                field: Some("expectedRevision".to_owned()),
+            })),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until read models have come to a position, but not for long.
+    ///
+    /// # Errors
+    /// `stale` when they have not, with where they are.
+    pub async fn at_least(&self, models: &[&str], position: Option<Position>) -> Result<(), ApiError> {
+        let Some(Position(position)) = position else { return Ok(()) };
+        match self.services.projections.wait_for(models, position, PATIENCE).await {
+            Ok(()) => Ok(()),
+            Err(WaitError::Stale { at, wanted }) => Err(ApiError::stale(wanted, at)),
+            Err(WaitError::Sql(error)) => Err(ApiError::internal(&error)),
+        }
+    }
+}

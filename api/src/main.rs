@@ -1,0 +1,5 @@
+//! The program `cluestream`.
+
+fn main() -> std::process::ExitCode {
+    api::run()
+}

@@ -1,0 +1,199 @@
+//! What is handed to the log, and what comes back.
+
+use domain::envelope::{Revision, StreamId};
+use domain::ids::{CommandId, SubjectId};
+use domain::{EventType, Instant, Position};
+
+/// An event on its way into the log. Its personal fields are sealed already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    pub(super) event_type: &'static str,
+    pub(super) event_version: u32,
+    pub(super) payload: String,
+    pub(super) metadata: String,
+}
+
+impl NewEvent {
+    /// An event for the log.
+    ///
+    /// # Errors
+    /// When a personal field of the payload is still in clear: such an event never enters the log.
+    pub fn sealed(kind: EventType, payload: String, metadata: String) -> Result<Self, AppendError> {
+        if payload.contains(CLEAR_MARK) {
+            return Err(AppendError::Rejected(format!("{kind} has personal data in clear")));
+        }
+        Ok(Self { event_type: kind.name, event_version: kind.version, payload, metadata })
+    }
+}
+
+/// How a personal value in clear shows in JSON. Inside a JSON string the quote would be escaped.
+pub(crate) const CLEAR_MARK: &str = "\"$clear\":";
+
+/// New events of one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamAppend {
+    /// The stream.
+    pub stream: StreamId,
+    /// The revision that the stream must have now; zero for a new stream.
+    pub expected: Revision,
+    /// The events, at least one.
+    pub events: Vec<NewEvent>,
+}
+
+/// The first result of a command, to be stored with its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// The command's id.
+    pub id: CommandId,
+    /// Keyed hash of what was asked; the same id with another hash is an error.
+    pub fingerprint: [u8; 16],
+    /// Ids, codes and positions as JSON; never personal data.
+    pub result: String,
+}
+
+/// A command that was recorded before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCommand {
+    /// Keyed hash of what was asked.
+    pub fingerprint: Vec<u8>,
+    /// Its first result as JSON.
+    pub result: String,
+    /// The log's last position when it was recorded, its own events included.
+    pub position: Position,
+}
+
+/// A key that at most one owner has, across all streams.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UniqueKey {
+    /// What kind of key, for example `contact:1` or `source:used-car-sales:website`.
+    pub scope: String,
+    /// The key within its scope.
+    pub key: String,
+}
+
+/// Somebody's claim to a unique key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyClaim {
+    /// The key.
+    pub key: UniqueKey,
+    /// Who gets it.
+    pub holder: KeyHolder,
+}
+
+/// Who has a unique key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyHolder {
+    /// The aggregate, for example `customer:<id>`.
+    pub owner: String,
+    /// Which part of the aggregate, for example a contact point; empty when the whole.
+    pub item: String,
+}
+
+/// A data key under the master key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// Whose personal data it seals.
+    pub subject: SubjectId,
+    /// The encrypted key.
+    pub wrapped: Vec<u8>,
+    /// Which master key encrypted it.
+    pub master_version: u32,
+}
+
+/// One atomic change of the log. It may be without events: a refusal is only a command's result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// The command that it is the result of.
+    pub command: CommandRecord,
+    /// New events, at most one entry a stream.
+    pub streams: Vec<StreamAppend>,
+    /// Unique keys to claim.
+    pub claims: Vec<KeyClaim>,
+    /// Who gives unique keys up.
+    pub releases: Vec<KeyHolder>,
+    /// Owners that give up every unique key they have.
+    pub release_owners: Vec<String>,
+    /// Data keys of people who appear for the first time.
+    pub new_keys: Vec<WrappedKey>,
+    /// People whose data keys are to be destroyed.
+    pub destroy_keys: Vec<SubjectId>,
+}
+
+impl Append {
+    /// An append of nothing but a command's result.
+    #[must_use]
+    pub const fn of(command: CommandRecord) -> Self {
+        Self {
+            command,
+            streams: Vec::new(),
+            claims: Vec::new(),
+            releases: Vec::new(),
+            release_owners: Vec::new(),
+            new_keys: Vec::new(),
+            destroy_keys: Vec::new(),
+        }
+    }
+
+    /// How many events it has.
+    #[must_use]
+    pub fn event_count(&self) -> usize {
+        self.streams.iter().map(|stream| stream.events.len()).sum()
+    }
+
+    /// Bytes of its events, for the size of a batch.
+    pub(super) fn bytes(&self) -> usize {
+        let events = self.streams.iter().flat_map(|stream| &stream.events);
+        events.map(|event| event.payload.len() + event.metadata.len()).sum()
+    }
+
+    /// Whether it gives anything up, which one statement cannot do together with other appends.
+    pub(super) const fn gives_up(&self) -> bool {
+        !self.releases.is_empty() || !self.release_owners.is_empty() || !self.destroy_keys.is_empty()
+    }
+}
+
+/// Where an append went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Position of its last event, or the log's last position when it has none.
+    pub position: Position,
+    /// When the log took it.
+    pub recorded_at: Instant,
+}
+
+/// Why an append did not happen. Nothing of it is in the log, unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The stream is not at the expected revision.
+    #[error("stream {stream} is not at revision {expected}")]
+    WrongExpectedRevision {
+        /// The stream.
+        stream: StreamId,
+        /// The revision that was expected.
+        expected: Revision,
+    },
+    /// Somebody else owns a unique key.
+    #[error("a unique key of scope {} is taken", key.scope)]
+    KeyTaken {
+        /// The key.
+        key: UniqueKey,
+        /// Who has it.
+        holder: KeyHolder,
+    },
+    /// The command was recorded before.
+    #[error("the command was recorded before")]
+    CommandExists(StoredCommand),
+    /// Another writer took the log over.
+    #[error("this writer was fenced off: the log's epoch is no longer {epoch}")]
+    Fenced {
+        /// The writer's epoch.
+        epoch: i64,
+    },
+    /// The store refuses the data itself.
+    #[error("the event log refuses the append: {0}")]
+    Rejected(String),
+    /// The store did not answer in time. The append may or may not be in the log: look the command
+    /// id up, or send the same command again.
+    #[error("the event log is not available: {0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,434 @@
+//! The event log on PostgreSQL: a group commit is one statement, so one round trip and no open
+//! transaction that a stopped writer could leave behind.
+//!
+//! The row of `log_head` is updated first and held to the end of the statement, so writers of all
+//! processes stand in one line and positions become visible in their order.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::envelope::{RecordedEvent, Revision, StreamId};
+use domain::ids::{CommandId, SubjectId};
+use domain::ports::{EventReader, Head, ReadError};
+use domain::{Instant, Position};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::{Connection, Row};
+
+use super::append::{Append, AppendError, KeyHolder, StoredCommand, StreamAppend, UniqueKey, WrappedKey};
+use super::columns::Columns;
+use super::stream::{StreamRepository, recorded, wrapped_key};
+use super::writer::{Appender, Backend, BatchError, Committed};
+use super::{EventLog, dense};
+use crate::clock::SharedClock;
+
+/// Readers beside the writer.
+const READERS: u32 = 8;
+/// How long a call on the connection may take before it counts as lost.
+const REPLY: Duration = Duration::from_secs(30);
+
+/// The event log on PostgreSQL.
+pub struct PostgresLog {
+    appender: Appender,
+    streams: StreamRepository,
+    readers: PgPool,
+}
+
+impl PostgresLog {
+    /// Connects to the log. The database must have its schema.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn connect(options: PgConnectOptions, clock: SharedClock) -> Result<Self, ReadError> {
+        let options = guarded(options);
+        let readers = PgPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.clone())
+            .await
+            .map_err(unavailable)?;
+        let writer = PgWriter::connect(options).await.map_err(unavailable)?;
+        let head = read_head(&readers).await?;
+        Ok(Self {
+            appender: Appender::start(writer, head.position, clock),
+            streams: StreamRepository::postgres(readers.clone()),
+            readers,
+        })
+    }
+}
+
+/// Time-outs and keepalives on the server's side, so that a stopped client cannot hold everybody.
+fn guarded(options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name("cluestream").options([
+        ("lock_timeout", "10s"),
+        ("statement_timeout", "25s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+    ])
+}
+
+fn unavailable(error: sqlx::Error) -> ReadError {
+    ReadError::Unavailable(error.to_string())
+}
+
+async fn read_head(readers: &PgPool) -> Result<Head, ReadError> {
+    let row = sqlx::query("SELECT position, recorded_at FROM log_head WHERE id = 1")
+        .fetch_one(readers)
+        .await
+        .map_err(unavailable)?;
+    Ok(Head { position: Position::new(row.get(0)), recorded_at: Instant::from_micros(row.get(1)) })
+}
+
+/// Reads a row of `events`: position, type, id, sequence, event type, version, recorded_at,
+/// payload, metadata.
+fn event(row: &PgRow) -> Result<RecordedEvent, ReadError> {
+    recorded(
+        Position::new(row.get(0)),
+        StreamId::stored(row.get(1), row.get(2)),
+        Revision::new(row.get(3)),
+        (row.get(4), row.get(5)),
+        Instant::from_micros(row.get(6)),
+        row.get(7),
+        row.get(8),
+    )
+}
+
+const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+                       recorded_at, payload::text, metadata::text";
+
+#[async_trait]
+impl EventReader for PostgresLog {
+    async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+        let rows = sqlx::query(&sql)
+            .bind(after.get())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        dense(after, &events)?;
+        Ok(events)
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        after: Revision,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
+             AND sequence > $3 ORDER BY sequence LIMIT $4"
+        );
+        let rows = sqlx::query(&sql)
+            .bind(stream.aggregate_type())
+            .bind(stream.id())
+            .bind(after.get())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(event).collect()
+    }
+
+    async fn head(&self) -> Result<Head, ReadError> {
+        read_head(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl EventLog for PostgresLog {
+    fn appender(&self) -> &Appender {
+        &self.appender
+    }
+
+    fn streams(&self) -> &StreamRepository {
+        &self.streams
+    }
+
+    async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError> {
+        let row = sqlx::query("SELECT fingerprint, result, position FROM commands WHERE command_id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(row.map(|row| StoredCommand {
+            fingerprint: row.get(0),
+            result: row.get(1),
+            position: Position::new(row.get(2)),
+        }))
+    }
+
+    async fn holders(&self, keys: &[UniqueKey]) -> Result<Vec<Option<KeyHolder>>, ReadError> {
+        let scopes: Vec<&str> = keys.iter().map(|key| key.scope.as_str()).collect();
+        let names: Vec<&str> = keys.iter().map(|key| key.key.as_str()).collect();
+        let rows = sqlx::query(
+            "SELECT u.owner, u.item FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(scope, key, n) \
+             LEFT JOIN LATERAL (SELECT owner, item FROM unique_keys \
+               WHERE unique_keys.scope = k.scope AND unique_keys.key = k.key LIMIT 1) u ON true ORDER BY k.n",
+        )
+        .bind(scopes)
+        .bind(names)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        let holder =
+            |row: &PgRow| row.get::<Option<String>, _>(0).map(|owner| KeyHolder { owner, item: row.get(1) });
+        Ok(rows.iter().map(holder).collect())
+    }
+
+    async fn data_keys(&self, subjects: &[SubjectId]) -> Result<Vec<WrappedKey>, ReadError> {
+        let ids: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        let rows = sqlx::query(
+            "SELECT d.subject_id, d.wrapped, d.master_version FROM unnest($1::text[]) AS s(id) \
+             CROSS JOIN LATERAL (SELECT * FROM vault.data_keys WHERE subject_id = s.id LIMIT 1) d",
+        )
+        .bind(ids)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        rows.iter().map(|row| wrapped_key(row.get(0), row.get(1), row.get(2))).collect()
+    }
+
+    async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
+        let rows = sqlx::query(super::verify::BROKEN_STREAMS)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(rows.iter().map(|row| StreamId::stored(row.get(0), row.get(1))).collect())
+    }
+
+    async fn fence(&self) -> Result<i64, ReadError> {
+        let row = sqlx::query("UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(row.get(0))
+    }
+
+    async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError> {
+        let done = sqlx::query("DELETE FROM commands WHERE command_id < $1")
+            .bind(crate::clock::first_uuid_of(before).to_string())
+            .execute(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+
+    async fn close(&self) {
+        self.appender.drained().await;
+        self.readers.close().await;
+    }
+}
+
+/// The one connection of this process that appends; owned, so that no pool pings it.
+struct PgWriter {
+    options: PgConnectOptions,
+    connection: PgConnection,
+    epoch: i64,
+}
+
+/// Moves the head when the epoch is right and no stream would get a hole. LATERAL with LIMIT keeps
+/// the look-ups on the index whatever the planner knows of the table.
+const HEAD: &str = "\
+head AS (
+    UPDATE log_head SET position = position + $2, recorded_at = GREATEST(recorded_at, $3)
+    WHERE id = 1 AND epoch = $1 AND cardinality($4::text[]) = (
+        SELECT count(e.sequence) FROM unnest($4::text[], $5::text[], $6::bigint[]) AS p(t, i, s)
+        CROSS JOIN LATERAL (
+            SELECT sequence FROM events
+            WHERE aggregate_type = p.t AND aggregate_id = p.i AND sequence = p.s LIMIT 1
+        ) e)
+    RETURNING position - $2 AS base, recorded_at
+)";
+
+const EVENTS: &str = "\
+event AS (
+    INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
+                        metadata, position, recorded_at)
+    SELECT t, i, s, y, v, p::json, m::json, head.base + n, head.recorded_at
+    FROM head, unnest($7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[],
+                      $13::text[]) WITH ORDINALITY AS e(t, i, s, y, v, p, m, n)
+)";
+
+const COMMANDS: &str = "\
+command AS (
+    INSERT INTO commands (command_id, fingerprint, result, position, recorded_at)
+    SELECT c, f, r, head.base + o, head.recorded_at
+    FROM head, unnest($14::text[], $15::bytea[], $16::text[], $17::bigint[]) AS c(c, f, r, o)
+)";
+
+const CLAIMS: &str = "\
+claim AS (
+    INSERT INTO unique_keys (scope, key, owner, item)
+    SELECT c.s, c.k, c.o, c.i
+    FROM head, unnest($18::text[], $19::text[], $20::text[], $21::text[]) AS c(s, k, o, i)
+)";
+
+const KEYS: &str = "\
+new_key AS (
+    INSERT INTO vault.data_keys (subject_id, wrapped, master_version, created_at)
+    SELECT k.s, k.w, k.v, head.recorded_at
+    FROM head, unnest($22::text[], $23::bytea[], $24::bigint[]) AS k(s, w, v)
+)";
+
+const GIVE_UP: &str = "\
+release AS (
+    DELETE FROM unique_keys USING head, unnest($25::text[], $26::text[]) AS r(o, i)
+    WHERE unique_keys.owner = r.o AND unique_keys.item = r.i
+), release_owner AS (
+    DELETE FROM unique_keys USING head WHERE owner = ANY($27::text[])
+), destroy AS (
+    DELETE FROM vault.data_keys USING head WHERE subject_id = ANY($28::text[])
+)";
+
+impl PgWriter {
+    async fn connect(options: PgConnectOptions) -> Result<Self, sqlx::Error> {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let row = sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(&mut connection).await?;
+        Ok(Self { options, connection, epoch: row.get(0) })
+    }
+
+    /// `None` when the head does not move: fenced off, or a stream would get a hole.
+    async fn write(&mut self, batch: &[&Append], now: Instant) -> Result<Option<Committed>, sqlx::Error> {
+        let columns = Columns::of(batch.iter().copied());
+        let claims = !columns.claim_scopes.is_empty() || !columns.subjects.is_empty();
+        let gives_up = batch.iter().any(|append| append.gives_up());
+        // Three texts, so three prepared statements: most batches need no more than the first.
+        let parts: &[&str] = match (claims, gives_up) {
+            (false, false) => &[HEAD, EVENTS, COMMANDS],
+            (true, false) => &[HEAD, EVENTS, COMMANDS, CLAIMS, KEYS],
+            _ => &[HEAD, EVENTS, COMMANDS, CLAIMS, KEYS, GIVE_UP],
+        };
+        let sql = format!("WITH {} SELECT base, recorded_at FROM head", parts.join(", "));
+        let mut query = sqlx::query(&sql)
+            .bind(self.epoch)
+            .bind(columns.event_count())
+            .bind(now.micros())
+            .bind(columns.predecessors.aggregate_types)
+            .bind(columns.predecessors.aggregate_ids)
+            .bind(columns.predecessors.sequences)
+            .bind(columns.aggregate_types)
+            .bind(columns.aggregate_ids)
+            .bind(columns.sequences)
+            .bind(columns.event_types)
+            .bind(columns.event_versions)
+            .bind(columns.payloads)
+            .bind(columns.metadata)
+            .bind(columns.command_ids)
+            .bind(columns.fingerprints)
+            .bind(columns.results)
+            .bind(columns.offsets);
+        if claims || gives_up {
+            query = query
+                .bind(columns.claim_scopes)
+                .bind(columns.claim_keys)
+                .bind(columns.claim_owners)
+                .bind(columns.claim_items)
+                .bind(columns.subjects)
+                .bind(columns.wrapped)
+                .bind(columns.master_versions);
+        }
+        if gives_up {
+            let releases = batch.iter().flat_map(|append| &append.releases);
+            let (holders, items): (Vec<&str>, Vec<&str>) =
+                releases.map(|holder| (holder.owner.as_str(), holder.item.as_str())).unzip();
+            let owners: Vec<&str> =
+                batch.iter().flat_map(|append| &append.release_owners).map(String::as_str).collect();
+            let subjects: Vec<String> =
+                batch.iter().flat_map(|append| &append.destroy_keys).map(ToString::to_string).collect();
+            query = query.bind(holders).bind(items).bind(owners).bind(subjects);
+        }
+        let row = query.fetch_optional(&mut self.connection).await?;
+        Ok(row.map(|row| Committed {
+            base: Position::new(row.get(0)),
+            recorded_at: Instant::from_micros(row.get(1)),
+        }))
+    }
+}
+
+fn batch_error(error: sqlx::Error) -> BatchError {
+    match &error {
+        sqlx::Error::Database(database) if database.is_unique_violation() => BatchError::Refused,
+        // Class 22, data exception, and the other integrity violations of class 23.
+        sqlx::Error::Database(database)
+            if database.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23")) =>
+        {
+            BatchError::Rejected(database.message().to_owned())
+        }
+        _ => BatchError::Lost(error.to_string()),
+    }
+}
+
+/// A call that must answer in time: a connection to a stopped server never would.
+async fn in_time<T>(call: impl Future<Output = Result<T, sqlx::Error>> + Send) -> Result<T, BatchError> {
+    match tokio::time::timeout(REPLY, call).await {
+        Ok(answer) => answer.map_err(batch_error),
+        Err(_) => Err(BatchError::Lost("no reply in time".to_owned())),
+    }
+}
+
+#[async_trait]
+impl Backend for PgWriter {
+    async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
+        in_time(self.write(batch, now)).await?.ok_or(BatchError::Refused)
+    }
+
+    async fn explain(&mut self, append: &Append) -> Result<AppendError, BatchError> {
+        if let Some((stored, _)) = self.find(append.command.id).await? {
+            return Ok(AppendError::CommandExists(stored));
+        }
+        let epoch = sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(&mut self.connection);
+        if in_time(epoch).await?.get::<i64, _>(0) != self.epoch {
+            return Ok(AppendError::Fenced { epoch: self.epoch });
+        }
+        for claim in &append.claims {
+            let owner = sqlx::query("SELECT owner, item FROM unique_keys WHERE scope = $1 AND key = $2")
+                .bind(&claim.key.scope)
+                .bind(&claim.key.key)
+                .fetch_optional(&mut self.connection);
+            if let Some(row) = in_time(owner).await? {
+                let holder = KeyHolder { owner: row.get(0), item: row.get(1) };
+                return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder });
+            }
+        }
+        for entry in &append.streams {
+            let last = sqlx::query(
+                "SELECT coalesce(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2",
+            )
+            .bind(entry.stream.aggregate_type())
+            .bind(entry.stream.id())
+            .fetch_one(&mut self.connection);
+            if in_time(last).await?.get::<i64, _>(0) != entry.expected.get() {
+                return Ok(wrong_revision(entry));
+            }
+        }
+        // It was refused a moment ago and would not be now: a conflict that has passed.
+        append.streams.first().map(wrong_revision).ok_or(BatchError::Refused)
+    }
+
+    async fn find(&mut self, command: CommandId) -> Result<Option<(StoredCommand, Instant)>, BatchError> {
+        let row = sqlx::query(
+            "SELECT fingerprint, result, position, recorded_at FROM commands WHERE command_id = $1",
+        )
+        .bind(command.to_string())
+        .fetch_optional(&mut self.connection);
+        Ok(in_time(row).await?.map(|row| {
+            let position = Position::new(row.get(2));
+            let stored = StoredCommand { fingerprint: row.get(0), result: row.get(1), position };
+            (stored, Instant::from_micros(row.get(3)))
+        }))
+    }
+
+    async fn reconnect(&mut self) -> Result<(), BatchError> {
+        self.connection = in_time(PgConnection::connect_with(&self.options)).await?;
+        Ok(())
+    }
+}
+
+fn wrong_revision(entry: &StreamAppend) -> AppendError {
+    AppendError::WrongExpectedRevision { stream: entry.stream.clone(), expected: entry.expected }
+}

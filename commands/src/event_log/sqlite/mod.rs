@@ -1,0 +1,242 @@
+//! The event log on SQLite: one file for the log, one for the key vault, nothing to install.
+//!
+//! WAL with `synchronous = FULL`: an acknowledged append survives power loss. One connection
+//! writes, a few read. Other processes may write too; `BEGIN IMMEDIATE` puts them in line.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::envelope::{RecordedEvent, Revision, StreamId};
+use domain::ids::{CommandId, SubjectId};
+use domain::ports::{EventReader, Head, ReadError};
+use domain::{Instant, Position};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{Connection, Row};
+
+use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
+use super::stream::{StreamRepository, recorded};
+use super::writer::Appender;
+use super::{EventLog, dense};
+use crate::clock::SharedClock;
+
+mod writer;
+
+use writer::SqliteWriter;
+
+/// How long a writer waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(10);
+/// Readers beside the writer.
+const READERS: u32 = 4;
+
+/// The event log on SQLite.
+pub struct SqliteLog {
+    appender: Appender,
+    streams: StreamRepository,
+    readers: SqlitePool,
+    keys: SqlitePool,
+    options: SqliteConnectOptions,
+}
+
+impl SqliteLog {
+    /// Opens the log and its key vault. Both files must exist with their schema.
+    ///
+    /// # Errors
+    /// When a file cannot be opened.
+    pub async fn open(log: &Path, keys: &Path, clock: SharedClock) -> Result<Self, ReadError> {
+        let options = options(log);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.clone().pragma("query_only", "on"))
+            .await
+            .map_err(unavailable)?;
+        let keys = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(self::options(keys).pragma("secure_delete", "on"))
+            .await
+            .map_err(unavailable)?;
+        let mut writer = SqliteWriter::connect(options.clone(), keys.clone()).await.map_err(unavailable)?;
+        writer.finish_key_destructions().await.map_err(unavailable)?;
+        let head = read_head(&readers).await?;
+        Ok(Self {
+            appender: Appender::start(writer, head.position, clock),
+            streams: StreamRepository::sqlite(readers.clone()),
+            readers,
+            keys,
+            options,
+        })
+    }
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .statement_cache_capacity(64)
+}
+
+fn unavailable(error: sqlx::Error) -> ReadError {
+    ReadError::Unavailable(error.to_string())
+}
+
+async fn read_head(readers: &SqlitePool) -> Result<Head, ReadError> {
+    let row = sqlx::query("SELECT position, recorded_at FROM log_head WHERE id = 1")
+        .fetch_one(readers)
+        .await
+        .map_err(unavailable)?;
+    Ok(Head { position: Position::new(row.get(0)), recorded_at: Instant::from_micros(row.get(1)) })
+}
+
+/// Reads a row of `events`: position, type, id, sequence, event type, version, recorded_at,
+/// payload, metadata.
+fn event(row: &SqliteRow) -> Result<RecordedEvent, ReadError> {
+    recorded(
+        Position::new(row.get(0)),
+        StreamId::stored(row.get(1), row.get(2)),
+        Revision::new(row.get(3)),
+        (row.get(4), row.get(5)),
+        Instant::from_micros(row.get(6)),
+        row.get(7),
+        row.get(8),
+    )
+}
+
+const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+                       recorded_at, payload, metadata";
+
+#[async_trait]
+impl EventReader for SqliteLog {
+    async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+        let rows = sqlx::query(&sql)
+            .bind(after.get())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        dense(after, &events)?;
+        Ok(events)
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        after: Revision,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
+             AND sequence > $3 ORDER BY sequence LIMIT $4"
+        );
+        let rows = sqlx::query(&sql)
+            .bind(stream.aggregate_type())
+            .bind(stream.id())
+            .bind(after.get())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(event).collect()
+    }
+
+    async fn head(&self) -> Result<Head, ReadError> {
+        read_head(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl EventLog for SqliteLog {
+    fn appender(&self) -> &Appender {
+        &self.appender
+    }
+
+    fn streams(&self) -> &StreamRepository {
+        &self.streams
+    }
+
+    async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError> {
+        let row = sqlx::query("SELECT fingerprint, result, position FROM commands WHERE command_id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(row.map(|row| StoredCommand {
+            fingerprint: row.get(0),
+            result: row.get(1),
+            position: Position::new(row.get(2)),
+        }))
+    }
+
+    async fn holders(&self, keys: &[UniqueKey]) -> Result<Vec<Option<KeyHolder>>, ReadError> {
+        let mut holders = Vec::with_capacity(keys.len());
+        for key in keys {
+            let row = sqlx::query("SELECT owner, item FROM unique_keys WHERE scope = $1 AND key = $2")
+                .bind(&key.scope)
+                .bind(&key.key)
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(unavailable)?;
+            holders.push(row.map(|row| holder(&row)));
+        }
+        Ok(holders)
+    }
+
+    async fn data_keys(&self, subjects: &[SubjectId]) -> Result<Vec<WrappedKey>, ReadError> {
+        let ids: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        let rows = sqlx::query(
+            "SELECT subject_id, wrapped, master_version FROM data_keys \
+             WHERE subject_id IN (SELECT value FROM json_each($1))",
+        )
+        .bind(serde_json::Value::from(ids).to_string())
+        .fetch_all(&self.keys)
+        .await
+        .map_err(unavailable)?;
+        rows.iter().map(|row| super::stream::wrapped_key(row.get(0), row.get(1), row.get(2))).collect()
+    }
+
+    async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
+        let rows = sqlx::query(super::verify::BROKEN_STREAMS)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(rows.iter().map(|row| StreamId::stored(row.get(0), row.get(1))).collect())
+    }
+
+    async fn fence(&self) -> Result<i64, ReadError> {
+        let mut connection = SqliteConnection::connect_with(&self.options).await.map_err(unavailable)?;
+        let row = sqlx::query("UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(unavailable)?;
+        connection.close().await.map_err(unavailable)?;
+        Ok(row.get(0))
+    }
+
+    async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError> {
+        let mut connection = SqliteConnection::connect_with(&self.options).await.map_err(unavailable)?;
+        let done = sqlx::query("DELETE FROM commands WHERE command_id < $1")
+            .bind(crate::clock::first_uuid_of(before).to_string())
+            .execute(&mut connection)
+            .await
+            .map_err(unavailable)?;
+        connection.close().await.map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+
+    async fn close(&self) {
+        self.appender.drained().await;
+        self.readers.close().await;
+        self.keys.close().await;
+    }
+}
+
+fn holder(row: &SqliteRow) -> KeyHolder {
+    KeyHolder { owner: row.get(0), item: row.get(1) }
+}

@@ -1,0 +1,316 @@
+//! The one connection of a process that appends to the log on SQLite.
+
+use async_trait::async_trait;
+use domain::ids::CommandId;
+use domain::{Instant, Position};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{Connection, Row};
+
+use super::super::append::{Append, AppendError, StoredCommand, StreamAppend};
+use super::super::columns::Columns;
+use super::super::writer::{Backend, BatchError, Committed};
+use super::holder;
+
+/// Rows of one INSERT: powers of two, so that few statements are prepared.
+const ROWS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+
+/// The one connection of this process that appends.
+pub(super) struct SqliteWriter {
+    options: SqliteConnectOptions,
+    connection: SqliteConnection,
+    keys: SqlitePool,
+    epoch: i64,
+}
+
+impl SqliteWriter {
+    pub async fn connect(options: SqliteConnectOptions, keys: SqlitePool) -> Result<Self, sqlx::Error> {
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let row = sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(&mut connection).await?;
+        Ok(Self { options, connection, keys, epoch: row.get(0) })
+    }
+
+    /// Keys first: a key without events is harmless, events without their key would be lost.
+    async fn store_new_keys(&self, columns: &Columns, now: Instant) -> Result<(), sqlx::Error> {
+        if columns.subjects.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.keys.begin().await?;
+        for (index, subject) in columns.subjects.iter().enumerate() {
+            // A subject's id is fresh. A row of that id can only be left over from this very
+            // command, before a crash; no event was sealed under it.
+            sqlx::query(
+                "INSERT INTO data_keys (subject_id, wrapped, master_version, created_at) \
+                 VALUES ($1, $2, $3, $4) ON CONFLICT (subject_id) DO UPDATE SET wrapped = excluded.wrapped",
+            )
+            .bind(subject)
+            .bind(&columns.wrapped[index])
+            .bind(columns.master_versions[index])
+            .bind(now.micros())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await
+    }
+
+    pub async fn finish_key_destructions(&mut self) -> Result<(), sqlx::Error> {
+        let rows =
+            sqlx::query("SELECT subject_id FROM key_destructions").fetch_all(&mut self.connection).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            sqlx::query("DELETE FROM data_keys WHERE subject_id = $1")
+                .bind(row.get::<String, _>(0))
+                .execute(&self.keys)
+                .await?;
+        }
+        // The deleted key must leave the write-ahead log too.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.keys).await?;
+        sqlx::query("DELETE FROM key_destructions").execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    /// `None` when the head does not move: fenced off, or a stream would get a hole.
+    async fn write(
+        &mut self,
+        columns: &Columns,
+        batch: &[&Append],
+        now: Instant,
+    ) -> Result<Option<Committed>, sqlx::Error> {
+        let epoch = self.epoch;
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let head = sqlx::query(
+            "UPDATE log_head SET position = position + $1, recorded_at = max(recorded_at, $2) \
+             WHERE id = 1 AND epoch = $3 RETURNING position - $1, recorded_at",
+        )
+        .bind(columns.event_count())
+        .bind(now.micros())
+        .bind(epoch)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(head) = head else { return Ok(None) };
+        let (base, recorded_at): (i64, i64) = (head.get(0), head.get(1));
+        if !predecessors_exist(&mut transaction, columns).await? {
+            return Ok(None);
+        }
+        for append in batch {
+            give_up(&mut transaction, append).await?;
+        }
+        insert_events(&mut transaction, columns, base, recorded_at).await?;
+        insert_commands(&mut transaction, columns, base, recorded_at).await?;
+        for (index, scope) in columns.claim_scopes.iter().enumerate() {
+            sqlx::query("INSERT INTO unique_keys (scope, key, owner, item) VALUES ($1, $2, $3, $4)")
+                .bind(scope)
+                .bind(&columns.claim_keys[index])
+                .bind(&columns.claim_owners[index])
+                .bind(&columns.claim_items[index])
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        let recorded_at = Instant::from_micros(recorded_at);
+        Ok(Some(Committed { base: Position::new(base), recorded_at }))
+    }
+}
+
+async fn predecessors_exist(
+    connection: &mut SqliteConnection,
+    columns: &Columns,
+) -> Result<bool, sqlx::Error> {
+    let wanted = &columns.predecessors;
+    for (index, sequence) in wanted.sequences.iter().enumerate() {
+        let row = sqlx::query(
+            "SELECT 1 FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3",
+        )
+        .bind(&wanted.aggregate_types[index])
+        .bind(&wanted.aggregate_ids[index])
+        .bind(sequence)
+        .fetch_optional(&mut *connection)
+        .await?;
+        if row.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn give_up(connection: &mut SqliteConnection, append: &Append) -> Result<(), sqlx::Error> {
+    for holder in &append.releases {
+        sqlx::query("DELETE FROM unique_keys WHERE owner = $1 AND item = $2")
+            .bind(&holder.owner)
+            .bind(&holder.item)
+            .execute(&mut *connection)
+            .await?;
+    }
+    for owner in &append.release_owners {
+        sqlx::query("DELETE FROM unique_keys WHERE owner = $1").bind(owner).execute(&mut *connection).await?;
+    }
+    for subject in &append.destroy_keys {
+        sqlx::query("INSERT OR IGNORE INTO key_destructions (subject_id) VALUES ($1)")
+            .bind(subject.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// `(…), (…)` of `rows` rows with `width` numbered places each.
+fn places(rows: usize, width: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<String> = (1..=width).map(|place| format!("${}", row * width + place)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// Cuts `total` rows into chunks of the sizes that have a prepared statement.
+fn chunks(total: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let size = ROWS.into_iter().find(|size| *size <= total - from)?;
+        let chunk = from..from + size;
+        from += size;
+        Some(chunk)
+    })
+}
+
+async fn insert_events(
+    connection: &mut SqliteConnection,
+    columns: &Columns,
+    base: i64,
+    recorded_at: i64,
+) -> Result<(), sqlx::Error> {
+    for chunk in chunks(columns.sequences.len()) {
+        let sql = format!(
+            "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, \
+             payload, metadata, position, recorded_at) VALUES {}",
+            places(chunk.len(), 9)
+        );
+        let mut query = sqlx::query(&sql);
+        for index in chunk {
+            query = query
+                .bind(&columns.aggregate_types[index])
+                .bind(&columns.aggregate_ids[index])
+                .bind(columns.sequences[index])
+                .bind(&columns.event_types[index])
+                .bind(&columns.event_versions[index])
+                .bind(&columns.payloads[index])
+                .bind(&columns.metadata[index])
+                .bind(base + 1 + i64::try_from(index).unwrap_or(i64::MAX))
+                .bind(recorded_at);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_commands(
+    connection: &mut SqliteConnection,
+    columns: &Columns,
+    base: i64,
+    recorded_at: i64,
+) -> Result<(), sqlx::Error> {
+    for chunk in chunks(columns.command_ids.len()) {
+        let sql = format!(
+            "INSERT INTO commands (command_id, fingerprint, result, position, recorded_at) VALUES {}",
+            places(chunk.len(), 5)
+        );
+        let mut query = sqlx::query(&sql);
+        for index in chunk {
+            query = query
+                .bind(&columns.command_ids[index])
+                .bind(&columns.fingerprints[index])
+                .bind(&columns.results[index])
+                .bind(base + columns.offsets[index])
+                .bind(recorded_at);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn batch_error(error: sqlx::Error) -> BatchError {
+    match error {
+        sqlx::Error::Database(error) if error.is_unique_violation() => BatchError::Refused,
+        sqlx::Error::Database(error) if error.is_check_violation() => {
+            BatchError::Rejected(error.message().to_owned())
+        }
+        other => BatchError::Lost(other.to_string()),
+    }
+}
+
+#[async_trait]
+impl Backend for SqliteWriter {
+    async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
+        let columns = Columns::of(batch.iter().copied());
+        self.store_new_keys(&columns, now).await.map_err(batch_error)?;
+        let committed = self.write(&columns, batch, now).await.map_err(batch_error)?;
+        if batch.iter().any(|append| !append.destroy_keys.is_empty()) && committed.is_some() {
+            self.finish_key_destructions().await.map_err(batch_error)?;
+        }
+        committed.ok_or(BatchError::Refused)
+    }
+
+    async fn explain(&mut self, append: &Append) -> Result<AppendError, BatchError> {
+        if let Some((stored, _)) = self.find(append.command.id).await? {
+            return Ok(AppendError::CommandExists(stored));
+        }
+        let row = sqlx::query("SELECT epoch FROM log_head WHERE id = 1")
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(batch_error)?;
+        if row.get::<i64, _>(0) != self.epoch {
+            return Ok(AppendError::Fenced { epoch: self.epoch });
+        }
+        for claim in &append.claims {
+            let row = sqlx::query("SELECT owner, item FROM unique_keys WHERE scope = $1 AND key = $2")
+                .bind(&claim.key.scope)
+                .bind(&claim.key.key)
+                .fetch_optional(&mut self.connection)
+                .await
+                .map_err(batch_error)?;
+            if let Some(row) = row {
+                return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder: holder(&row) });
+            }
+        }
+        for entry in &append.streams {
+            let row = sqlx::query(
+                "SELECT coalesce(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2",
+            )
+            .bind(entry.stream.aggregate_type())
+            .bind(entry.stream.id())
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(batch_error)?;
+            if row.get::<i64, _>(0) != entry.expected.get() {
+                return Ok(wrong_revision(entry));
+            }
+        }
+        // It was refused a moment ago and would not be now: a conflict that has passed.
+        append.streams.first().map(wrong_revision).ok_or(BatchError::Refused)
+    }
+
+    async fn find(&mut self, command: CommandId) -> Result<Option<(StoredCommand, Instant)>, BatchError> {
+        let row = sqlx::query(
+            "SELECT fingerprint, result, position, recorded_at FROM commands WHERE command_id = $1",
+        )
+        .bind(command.to_string())
+        .fetch_optional(&mut self.connection)
+        .await
+        .map_err(batch_error)?;
+        Ok(row.map(|row| {
+            let position = Position::new(row.get(2));
+            let stored = StoredCommand { fingerprint: row.get(0), result: row.get(1), position };
+            (stored, Instant::from_micros(row.get(3)))
+        }))
+    }
+
+    async fn reconnect(&mut self) -> Result<(), BatchError> {
+        self.connection = SqliteConnection::connect_with(&self.options).await.map_err(batch_error)?;
+        Ok(())
+    }
+}
+
+fn wrong_revision(entry: &StreamAppend) -> AppendError {
+    AppendError::WrongExpectedRevision { stream: entry.stream.clone(), expected: entry.expected }
+}

@@ -1,0 +1,106 @@
+//! Checks that a log is what it promises to be, in constant memory.
+
+use domain::envelope::StreamId;
+use domain::ports::ReadError;
+use domain::{DecodeError, Instant, Position};
+
+use super::EventLog;
+
+/// Events of one page.
+const PAGE: usize = 2_000;
+/// Streams named at most.
+const NAMED: usize = 10;
+
+/// Streams whose revisions are not dense from 1; the index of revisions gives the order.
+pub(super) const BROKEN_STREAMS: &str = "\
+    SELECT aggregate_type, aggregate_id FROM events GROUP BY aggregate_type, aggregate_id \
+    HAVING min(sequence) <> 1 OR max(sequence) <> count(*) ORDER BY aggregate_type, aggregate_id LIMIT $1";
+
+/// What is wrong with a log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogFault {
+    /// Positions are not dense, or an envelope cannot be read.
+    #[error(transparent)]
+    Read(ReadError),
+    /// The head is not the last event.
+    #[error("the head says {head}, the last event is at {last}")]
+    Head {
+        /// What the head says.
+        head: Position,
+        /// Where the last event is.
+        last: Position,
+    },
+    /// A recorded time runs backwards.
+    #[error("the event at {position} was recorded before the one in front of it")]
+    Time {
+        /// Where.
+        position: Position,
+    },
+    /// A stream has a hole.
+    #[error("revisions of stream {stream} are not dense")]
+    Stream {
+        /// Which.
+        stream: StreamId,
+    },
+    /// An event cannot be decoded.
+    #[error("the event at {position}: {reason}")]
+    Decode {
+        /// Where.
+        position: Position,
+        /// Why.
+        reason: DecodeError,
+    },
+}
+
+/// What was checked, and what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogReport {
+    /// How many events were read.
+    pub events: i64,
+    /// What is wrong; empty when the log is sound.
+    pub faults: Vec<LogFault>,
+}
+
+/// Reads the whole log up to its head as it was at the start. `progress` gets the position reached
+/// and the head.
+///
+/// # Errors
+/// When the store does not answer; what is wrong with the log is in the report.
+pub async fn verify(
+    log: &dyn EventLog,
+    progress: &mut (dyn FnMut(Position, Position) + Send),
+) -> Result<LogReport, ReadError> {
+    let head = log.head().await?.position;
+    let mut report = LogReport::default();
+    let (mut last, mut time) = (Position::ZERO, Instant::from_micros(i64::MIN));
+    while last < head {
+        let page = match log.read(last, PAGE).await {
+            Ok(page) => page,
+            Err(unavailable @ ReadError::Unavailable(_)) => return Err(unavailable),
+            Err(fault) => {
+                report.faults.push(LogFault::Read(fault));
+                return Ok(report);
+            }
+        };
+        if page.is_empty() {
+            break;
+        }
+        for event in page.iter().take_while(|event| event.position <= head) {
+            if event.recorded_at < time {
+                report.faults.push(LogFault::Time { position: event.position });
+            }
+            if let Err(reason) = event.decode() {
+                report.faults.push(LogFault::Decode { position: event.position, reason });
+            }
+            (last, time) = (event.position, event.recorded_at);
+            report.events += 1;
+        }
+        progress(last, head);
+    }
+    if last != head {
+        report.faults.push(LogFault::Head { head, last });
+    }
+    let broken = log.broken_streams(NAMED).await?;
+    report.faults.extend(broken.into_iter().map(|stream| LogFault::Stream { stream }));
+    Ok(report)
+}

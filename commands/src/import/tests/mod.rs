@@ -1,0 +1,5 @@
+//! What the parts promise that no run through a store shows.
+
+mod detecting;
+mod mapping;
+mod scanning;

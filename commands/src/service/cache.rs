@@ -1,0 +1,72 @@
+//! Recently used aggregates, as they will be once the appends in flight are committed.
+//!
+//! A stale entry does no harm: the log's revision check refuses what was decided on it, and the
+//! entry is then evicted.
+
+use std::any::Any;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::envelope::{Revision, StreamId};
+use lru::LruCache;
+
+/// Aggregates kept in memory.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
+
+/// The state of an aggregate at a revision.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub revision: Revision,
+    pub state: Arc<dyn Any + Send + Sync>,
+}
+
+/// A stream's step from one revision to the next.
+pub(super) struct Step {
+    pub stream: StreamId,
+    pub from: Revision,
+    pub to: Entry,
+}
+
+/// Recently used aggregates.
+pub(super) struct AggregateCache(Mutex<LruCache<StreamId, Entry>>);
+
+impl Default for AggregateCache {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(CAPACITY)))
+    }
+}
+
+impl AggregateCache {
+    pub fn get(&self, stream: &StreamId) -> Option<Entry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(stream).cloned()
+    }
+
+    /// Keeps a loaded state, unless a newer one is known.
+    pub fn offer(&self, stream: StreamId, entry: Entry) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.peek(&stream).is_none_or(|known| known.revision < entry.revision) {
+            cache.put(stream, entry);
+        }
+    }
+
+    /// Takes all steps and calls `submit`, or does neither when a stream went on meanwhile. Both
+    /// happen under one lock, so appends enter the queue in the order of their revisions.
+    pub fn advance<T>(&self, steps: Vec<Step>, submit: impl FnOnce() -> T) -> Option<T> {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let went_on = |step: &Step| cache.peek(&step.stream).is_some_and(|known| known.revision != step.from);
+        if steps.iter().any(went_on) {
+            return None;
+        }
+        for step in steps {
+            cache.put(step.stream, step.to);
+        }
+        Some(submit())
+    }
+
+    pub fn evict(&self, streams: &[StreamId]) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for stream in streams {
+            cache.pop(stream);
+        }
+    }
+}

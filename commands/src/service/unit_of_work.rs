@@ -1,0 +1,344 @@
+//! One attempt at a use case: what it loaded, what it decided, what it will append.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cqrs_es::{AggregateError, EventStore};
+use domain::envelope::{Metadata, Revision, StreamId};
+use domain::ids::{EventId, SubjectId};
+use domain::personal::{PersonalValue, Replacement, replace_personal};
+use domain::ports::{SealContext, UnsealError};
+use domain::values::LineKey;
+use domain::{Aggregate, EventContract, EventType, Instant, Position};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::cache::{Entry, Step};
+use super::context::CommandContext;
+use super::error::{CommandError, Refused, Stop};
+use super::outcome::Done;
+use super::{InFlight, Inner};
+use crate::clock::fresh_uuid;
+use crate::event_log::{
+    Append, AppendError, CLEAR_MARK, CommandRecord, KeyClaim, KeyHolder, LogEventStore, NewEvent,
+    StreamAppend, UniqueKey, WrappedKey,
+};
+use crate::vault::{DataKey, PepperedIndex, seal};
+
+/// What the events of a decision are about.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The person; personal fields are sealed under that person's key.
+    pub subject: Option<SubjectId>,
+    /// The business line.
+    pub line: Option<LineKey>,
+    /// The version of the rules that the decision used.
+    pub policy_version: Option<u32>,
+}
+
+/// A decided event before it is sealed.
+struct Staged {
+    kind: EventType,
+    /// Payload JSON; personal fields may still be in clear.
+    payload: String,
+    about: About,
+}
+
+/// A stream that the work looked at or adds to.
+struct Open {
+    loaded: Revision,
+    state: Arc<dyn Any + Send + Sync>,
+    events: Vec<Staged>,
+}
+
+/// One attempt at a use case.
+pub struct UnitOfWork<'a> {
+    inner: &'a Inner,
+    context: &'a CommandContext,
+    now: Instant,
+    streams: BTreeMap<StreamId, Open>,
+    /// The stream whose revision the caller gets back.
+    primary: Option<StreamId>,
+    keys: BTreeMap<SubjectId, DataKey>,
+    new_keys: Vec<WrappedKey>,
+    claims: Vec<KeyClaim>,
+    releases: Vec<KeyHolder>,
+    release_owners: Vec<String>,
+    destroy_keys: Vec<SubjectId>,
+}
+
+impl<'a> UnitOfWork<'a> {
+    pub(super) fn new(inner: &'a Inner, context: &'a CommandContext) -> Self {
+        Self {
+            inner,
+            context,
+            now: inner.clock.now(),
+            streams: BTreeMap::new(),
+            primary: None,
+            keys: BTreeMap::new(),
+            new_keys: Vec::new(),
+            claims: Vec::new(),
+            releases: Vec::new(),
+            release_owners: Vec::new(),
+            destroy_keys: Vec::new(),
+        }
+    }
+
+    /// Drops what was staged, keeps what was loaded.
+    pub(crate) fn discard(&mut self) {
+        self.streams.retain(|_, open| open.events.is_empty());
+        self.primary = self.primary.take().filter(|stream| self.streams.contains_key(stream));
+        self.inner.vault.forget(self.new_keys.drain(..).map(|key| key.subject));
+        self.keys.clear();
+        self.claims.clear();
+        self.releases.clear();
+        self.release_owners.clear();
+        self.destroy_keys.clear();
+    }
+
+    /// What surrounds the command.
+    pub(crate) const fn context(&self) -> &CommandContext {
+        self.context
+    }
+
+    /// The present.
+    pub(crate) const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// When it happened in the business.
+    pub(crate) fn occurred_at(&self) -> Instant {
+        self.context.occurred_at.unwrap_or(self.now)
+    }
+
+    /// A fresh id.
+    pub(crate) fn fresh<I: From<Uuid>>(&self) -> I {
+        fresh_uuid(self.now).into()
+    }
+
+    /// The hashes that find contacts.
+    pub(crate) fn index(&self) -> &PepperedIndex {
+        &self.inner.index
+    }
+
+    /// Who has each of these unique keys.
+    pub(crate) async fn holders(&self, keys: &[UniqueKey]) -> Result<Vec<Option<KeyHolder>>, Stop> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.inner.log.holders(keys).await.map_err(Stop::read)
+    }
+
+    /// The state of an aggregate as this work sees it: its own decisions included.
+    pub(crate) async fn load<A: Aggregate>(&mut self, id: &A::Id) -> Result<Arc<A>, Stop> {
+        let stream = StreamId::of::<A>(id);
+        if let Some(open) = self.streams.get(&stream) {
+            return state(&open.state);
+        }
+        let entry = match self.inner.cache.get(&stream) {
+            Some(entry) => entry,
+            None => self.load_stored::<A>(&stream).await?,
+        };
+        let loaded = state(&entry.state);
+        self.streams.insert(stream, Open { loaded: entry.revision, state: entry.state, events: Vec::new() });
+        loaded
+    }
+
+    async fn load_stored<A: Aggregate>(&self, stream: &StreamId) -> Result<Entry, Stop> {
+        let store = LogEventStore::new(&self.inner.log);
+        let context = EventStore::<A>::load_aggregate(&store, stream.id()).await.map_err(|error| {
+            Stop::Fail(match error {
+                AggregateError::DatabaseConnectionError(error) => {
+                    CommandError::Unavailable(error.to_string())
+                }
+                other => CommandError::Internal(other.to_string()),
+            })
+        })?;
+        let revision = Revision::new(i64::try_from(context.current_sequence).unwrap_or(i64::MAX));
+        let entry = Entry { revision, state: Arc::new(context.aggregate) };
+        if revision > Revision::ZERO {
+            self.inner.cache.offer(stream.clone(), entry.clone());
+        }
+        Ok(entry)
+    }
+
+    /// Begins an aggregate whose id was made a moment ago: nothing can be stored of it.
+    pub(crate) fn begin<A: Aggregate>(&mut self, id: &A::Id) {
+        let state: Arc<dyn Any + Send + Sync> = Arc::new(A::default());
+        let open = Open { loaded: Revision::ZERO, state, events: Vec::new() };
+        self.streams.insert(StreamId::of::<A>(id), open);
+    }
+
+    /// Names the aggregate that the command is about, and fails when it went on since the caller
+    /// saw it.
+    pub(crate) async fn primary<A: Aggregate>(&mut self, id: &A::Id) -> Result<Arc<A>, Stop> {
+        let state = self.load::<A>(id).await?;
+        let stream = StreamId::of::<A>(id);
+        if let (Some(expected), Some(open)) = (self.context.expected_revision, self.streams.get(&stream))
+            && open.loaded != expected
+        {
+            return Err(Stop::Fail(CommandError::StaleRevision { expected, current: open.loaded }));
+        }
+        self.primary = Some(stream);
+        Ok(state)
+    }
+
+    /// Lets an aggregate decide and stages its events.
+    pub(crate) async fn decide<A: Aggregate>(
+        &mut self,
+        id: &A::Id,
+        about: &About,
+        command: A::Command,
+    ) -> Result<usize, Stop> {
+        let state = self.load::<A>(id).await?;
+        let events = state.decide(command)?;
+        if events.is_empty() {
+            return Ok(0);
+        }
+        let mut next = Arc::unwrap_or_clone(state);
+        let mut staged = Vec::with_capacity(events.len());
+        for event in &events {
+            next.evolve(event);
+            let payload = serde_json::to_string(event)
+                .map_err(|error| Stop::Fail(CommandError::Internal(error.to_string())))?;
+            if payload.contains(CLEAR_MARK) {
+                self.unlock(about.subject).await?;
+            }
+            staged.push(Staged { kind: event.contract(), payload, about: about.clone() });
+        }
+        let Some(open) = self.streams.get_mut(&StreamId::of::<A>(id)) else { return Err(Stop::Again) };
+        open.events.extend(staged);
+        open.state = Arc::new(next);
+        Ok(events.len())
+    }
+
+    /// Announces a person who appears for the first time: a data key is made.
+    pub(crate) fn new_subject(&mut self, subject: SubjectId) -> Result<(), Stop> {
+        let (key, wrapped) = self.inner.vault.create(subject).map_err(Stop::read)?;
+        self.keys.insert(subject, key);
+        self.new_keys.push(wrapped);
+        Ok(())
+    }
+
+    /// Makes sure that a person's data can be sealed; who has no key was erased.
+    async fn unlock(&mut self, subject: Option<SubjectId>) -> Result<(), Stop> {
+        let Some(subject) = subject else {
+            return Err(Stop::Fail(CommandError::Internal("personal data of nobody".to_owned())));
+        };
+        if !self.keys.contains_key(&subject) {
+            let key = self.inner.vault.key(subject).await.map_err(Stop::read)?;
+            self.keys.insert(subject, key.ok_or_else(|| Stop::Refused(erased()))?);
+        }
+        Ok(())
+    }
+
+    /// Claims a unique key.
+    pub(crate) fn claim(&mut self, key: UniqueKey, holder: KeyHolder) {
+        self.claims.push(KeyClaim { key, holder });
+    }
+
+    /// Gives up what unique keys somebody has.
+    pub(crate) fn release(&mut self, holder: KeyHolder) {
+        self.releases.push(holder);
+    }
+
+    /// Forgets a person: the data key is destroyed and every unique key of `owner` given up.
+    pub(crate) fn forget(&mut self, subject: SubjectId, owner: String) {
+        self.destroy_keys.push(subject);
+        self.release_owners.push(owner);
+    }
+
+    /// Appends what was staged, with the command's result. `None` when a stream went on meanwhile.
+    pub(super) async fn commit(
+        mut self,
+        done: &Done,
+        fingerprint: [u8; 16],
+    ) -> Result<Option<(Position, Revision)>, AppendError> {
+        let revision = self
+            .primary
+            .as_ref()
+            .and_then(|stream| self.streams.get(stream))
+            .map_or(Revision::ZERO, |open| open.loaded.plus(open.events.len()));
+        let result = done.stored(revision).map_err(|error| AppendError::Rejected(error.to_string()))?;
+        let command = CommandRecord { id: self.context.command_id, fingerprint, result };
+        let mut append = Append::of(command);
+        let mut steps = Vec::new();
+        for (stream, open) in std::mem::take(&mut self.streams) {
+            if open.events.is_empty() {
+                continue;
+            }
+            let mut events = Vec::with_capacity(open.events.len());
+            for staged in open.events {
+                events.push(self.seal(&stream, staged)?);
+            }
+            let to = Entry { revision: open.loaded.plus(events.len()), state: open.state };
+            steps.push(Step { stream: stream.clone(), from: open.loaded, to });
+            append.streams.push(StreamAppend { stream, expected: open.loaded, events });
+        }
+        append.claims = self.claims;
+        append.releases = self.releases;
+        append.release_owners = self.release_owners;
+        append.new_keys = self.new_keys;
+        append.destroy_keys.clone_from(&self.destroy_keys);
+        let mut in_flight = InFlight {
+            inner: self.inner,
+            streams: steps.iter().map(|step| step.stream.clone()).collect(),
+            new_subjects: append.new_keys.iter().map(|key| key.subject).collect(),
+            done: false,
+        };
+        let permit = self.inner.log.appender().permit().await?;
+        let Some(pending) = self.inner.cache.advance(steps, || permit.submit(append)) else {
+            return Ok(None);
+        };
+        let appended = pending.await?;
+        in_flight.done = true;
+        self.inner.vault.forget(self.destroy_keys);
+        Ok(Some((appended.position, revision)))
+    }
+
+    fn seal(&self, stream: &StreamId, staged: Staged) -> Result<NewEvent, AppendError> {
+        let event_id: EventId = self.fresh();
+        let broken = |error: &dyn std::fmt::Display| AppendError::Rejected(error.to_string());
+        let mut payload = staged.payload;
+        if payload.contains(CLEAR_MARK) {
+            let known = staged.about.subject.and_then(|subject| Some((subject, self.keys.get(&subject)?)));
+            let (subject, key) = known.ok_or_else(|| broken(&"personal data without a key"))?;
+            let mut json: Value = serde_json::from_str(&payload).map_err(|error| broken(&error))?;
+            replace_personal(&mut json, &mut |path, value| {
+                let PersonalValue::Clear(clear) = value else { return Ok(None) };
+                let place = SealContext { subject, stream, event_id, path };
+                Ok::<_, UnsealError>(Some(Replacement::Sealed(seal(key, &place, clear)?)))
+            })
+            .map_err(|error| broken(&error))?;
+            payload = json.to_string();
+        }
+        let metadata = serde_json::to_string(&Metadata {
+            event_id,
+            occurred_at: self.occurred_at(),
+            actor: self.context.actor.clone(),
+            on_behalf_of: self.context.on_behalf_of,
+            line: staged.about.line,
+            subject: staged.about.subject,
+            command_id: self.context.command_id,
+            correlation_id: self.context.correlation_id,
+            causation_id: self.context.causation_id,
+            reason: self.context.reason.clone(),
+            policy_version: staged.about.policy_version,
+            trace: self.context.trace.clone(),
+        });
+        NewEvent::sealed(staged.kind, payload, metadata.map_err(|error| broken(&error))?)
+    }
+}
+
+fn state<A: Aggregate>(state: &Arc<dyn Any + Send + Sync>) -> Result<Arc<A>, Stop> {
+    state
+        .clone()
+        .downcast::<A>()
+        .map_err(|_| Stop::Fail(CommandError::Internal("a stream holds another aggregate".to_owned())))
+}
+
+/// What happens to a person whose key was destroyed.
+pub(crate) fn erased() -> Refused {
+    Refused::new("customer_erased", "the customer was erased", None)
+}

@@ -1,0 +1,38 @@
+//! The benchmarks: ours, the stock libraries and the physical limit, interleaved in one run.
+//!
+//! Absolute figures belong to a machine; what counts is the ratio of figures of one round. Every
+//! step runs once a round, so that a busy neighbour slows all contenders alike.
+
+#![allow(missing_docs, reason = "a program")]
+
+mod append;
+mod limits;
+mod load;
+mod replay;
+mod report;
+mod stock;
+
+use report::Report;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
+    runtime.block_on(async {
+        let mut report = Report::default();
+        if wanted("append") {
+            append::on_postgres(&mut report).await;
+        }
+        if wanted("sqlite") {
+            append::on_sqlite(&mut report).await;
+        }
+        if wanted("replay") {
+            replay::run(&mut report).await;
+        }
+        report.print();
+    });
+}

@@ -1,0 +1,119 @@
+//! Ordered replay of the whole log through the port, decoded.
+
+use std::process::Child;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cqrs_es::persist::PersistedEventRepository;
+use domain::envelope::Position;
+use futures::TryStreamExt;
+use postgres_es::PostgresEventRepository;
+use sqlx::postgres::{PgConnectOptions, PgPoolCopyExt, PgPoolOptions};
+use sqlx::{ConnectOptions, Executor, PgPool};
+
+use crate::append::{database, our_world, server};
+use crate::limits::rate;
+use crate::report::Report;
+use crate::stock;
+
+const ROUNDS: usize = 3;
+const EVENTS: usize = 300_000;
+const PAGE: usize = 2_000;
+
+/// Ours beside stock's `stream_all_events` and COPY.
+pub async fn run(report: &mut Report) {
+    let (server, _watcher): (PgConnectOptions, Child) = server().await;
+    let world = our_world(&server, "replayed").await;
+    let (stock, _) = stock::framework(database(&server, "stock").await).await;
+    fill(&server, &stock).await;
+    let log = world.service.log().clone();
+    let section = "ordered replay, decoded";
+    for _ in 0..ROUNDS {
+        report.record(section, "COPY TO binary, not decoded", "events/s", copy(&server).await);
+        report.record(section, "stock stream_all_events", "events/s", stock_replay(&stock).await);
+        report.record(section, "ours", "events/s", ours(log.clone()).await);
+    }
+    report.ratio(section, "ours", "stock stream_all_events", Some(3.5));
+    report.ratio(section, "ours", "COPY TO binary, not decoded", None);
+}
+
+/// The same payloads on both sides: follow-ups, as the log mostly has.
+async fn fill(server: &PgConnectOptions, stock: &PgPool) {
+    let payload = serde_json::json!({ "follow_up_logged": { "follow_up": {
+        "id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "channel": "call", "outcome": "no_answer",
+        "at": "2026-05-01T12:00:00.000000Z", "note": { "$sealed": "A".repeat(200) } } } });
+    let metadata = serde_json::json!({
+        "event_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "occurred_at": "2026-05-01T12:00:00.000000Z",
+        "actor": "operator:0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "line": "used-car-sales",
+        "command_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111",
+        "correlation_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111" });
+    let noted = serde_json::json!({ "Taken": { "text": "A".repeat(220), "line": "used-car-sales",
+        "channel": "website", "at": "2026-05-01T12:00:00.000000Z" } });
+    let mut ours = server.clone().database("replayed").connect().await.expect("ours");
+    sqlx::query(
+        "INSERT INTO events SELECT 'clue', 'filled-' || (n / 100), n % 100 + 1, 'clue.follow_up_logged', '1', \
+         $1::json, $2::json, (SELECT position FROM log_head) + n + 1, 1777636800000000 \
+         FROM generate_series(0, $3 - 1) n",
+    )
+    .bind(payload.to_string())
+    .bind(metadata.to_string())
+    .bind(i32::try_from(EVENTS).expect("it fits"))
+    .execute(&mut ours)
+    .await
+    .expect("ours is filled");
+    sqlx::query(
+        "INSERT INTO events SELECT 'notes', 'filled-' || (n / 100), n % 100 + 1, 'Taken', '1.0', \
+         $1::json, $2::json FROM generate_series(0, $3 - 1) n",
+    )
+    .bind(noted.to_string())
+    .bind(metadata.to_string())
+    .bind(i32::try_from(EVENTS).expect("it fits"))
+    .execute(stock)
+    .await
+    .expect("stock is filled");
+    ours.execute("VACUUM ANALYZE events").await.expect("statistics");
+    stock.execute("VACUUM ANALYZE events").await.expect("statistics");
+}
+
+async fn ours(log: Arc<dyn commands::event_log::EventLog>) -> f64 {
+    let (start, mut after, mut count) = (Instant::now(), Position::ZERO, 0);
+    loop {
+        let page = log.read(after, PAGE).await.expect("a page");
+        let Some(last) = page.last() else { return rate(count, start) };
+        after = last.position;
+        count += page.len();
+        for event in &page {
+            event.decode().expect("it decodes");
+        }
+    }
+}
+
+async fn stock_replay(pool: &PgPool) -> f64 {
+    let repository = PostgresEventRepository::new(pool.clone());
+    let start = Instant::now();
+    let mut stream = repository.stream_all_events::<stock::Notes>().await.expect("a stream");
+    let mut count = 0;
+    while let Some(event) = stream.next::<stock::Notes>(&[]).await {
+        event.expect("it decodes");
+        count += 1;
+    }
+    assert_eq!(count, EVENTS);
+    rate(count, start)
+}
+
+async fn copy(server: &PgConnectOptions) -> f64 {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(server.clone().database("replayed"))
+        .await
+        .expect("a pool");
+    let start = Instant::now();
+    let sql = "COPY (SELECT * FROM events ORDER BY position) TO STDOUT (FORMAT binary)";
+    let mut bytes = pool.copy_out_raw(sql).await.expect("a copy");
+    let mut size = 0;
+    while let Some(chunk) = bytes.try_next().await.expect("a chunk") {
+        size += chunk.len();
+    }
+    assert!(size > EVENTS);
+    rate(EVENTS, start)
+}

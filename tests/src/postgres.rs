@@ -1,0 +1,151 @@
+//! A private PostgreSQL cluster for the test process, one database a test.
+//!
+//! The cluster listens on a free port of the loopback interface. A small shell watches the test
+//! process through a pipe: when the process ends, however it ends, the cluster stops and its folder
+//! goes. `TEST_POSTGRES_URL` names a server to use instead.
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Executor};
+use tokio::sync::OnceCell;
+
+/// Every test process may have one cluster; its watcher lives as long as this handle.
+static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+struct Cluster {
+    options: PgConnectOptions,
+    _watcher: Option<Child>,
+}
+
+/// Connection options of a fresh, migrated database.
+pub async fn fresh_database() -> PgConnectOptions {
+    let cluster = CLUSTER.get_or_init(start).await;
+    let number = DATABASES.fetch_add(1, Ordering::SeqCst);
+    let name = format!("test_{}_{number}", std::process::id());
+    let mut connection = PgConnection::connect_with(&cluster.options).await.expect("the cluster answers");
+    connection
+        .execute(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}").as_str())
+        .await
+        .expect("a database from the template");
+    cluster.options.clone().database(&name)
+}
+
+/// The database that every test's database is a copy of.
+const TEMPLATE: &str = "cluestream_template";
+
+async fn start() -> Cluster {
+    let (options, watcher) = match std::env::var("TEST_POSTGRES_URL") {
+        Ok(url) => (PgConnectOptions::from_str(&url).expect("TEST_POSTGRES_URL is an address"), None),
+        Err(_) => {
+            let (options, watcher) = start_cluster(&[]).expect("PostgreSQL's server programs are installed");
+            (options, Some(watcher))
+        }
+    };
+    let mut connection = connect_patiently(&options).await;
+    let dropped = format!("DROP DATABASE IF EXISTS {TEMPLATE}");
+    connection.execute(dropped.as_str()).await.expect("no template in use");
+    connection.execute(format!("CREATE DATABASE {TEMPLATE}").as_str()).await.expect("a template");
+    let mut template =
+        PgConnection::connect_with(&options.clone().database(TEMPLATE)).await.expect("the template answers");
+    migrations::POSTGRES.run(&mut template).await.expect("the schema");
+    template.close().await.expect("the template is left");
+    Cluster { options, _watcher: watcher }
+}
+
+async fn connect_patiently(options: &PgConnectOptions) -> PgConnection {
+    let mut last = None;
+    for _ in 0..200 {
+        match PgConnection::connect_with(options).await {
+            Ok(connection) => return connection,
+            Err(error) => last = Some(error),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("PostgreSQL did not start: {last:?}");
+}
+
+/// Starts a cluster with extra server settings; it ends with the returned watcher's standard input.
+///
+/// # Errors
+/// When the server programs are not installed, or a program fails.
+pub fn start_cluster(settings: &[&str]) -> io::Result<(PgConnectOptions, Child)> {
+    let programs = server_programs()?;
+    let folder = tempfile::Builder::new().prefix("cluestream-pg-").tempdir()?.keep();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
+    let data = folder.join("data");
+    run(as_user(&programs.join("initdb"))
+        .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
+        .arg(&data))?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut server = vec![
+        format!("-D {}", data.display()),
+        format!("-p {port}"),
+        "-c listen_addresses=127.0.0.1".to_owned(),
+        format!("-c unix_socket_directories={}", folder.display()),
+        "-c max_connections=300".to_owned(),
+    ];
+    server.extend(settings.iter().map(|setting| format!("-c {setting}")));
+    if settings.is_empty() {
+        server.push("-c fsync=off".to_owned());
+    }
+    let script = format!(
+        "{prefix} {program} {settings} >{folder}/log 2>&1 & server=$!
+         cat >/dev/null; kill -INT $server; wait $server; rm -rf {folder}",
+        prefix = if is_root() { SETPRIV.join(" ") } else { String::new() },
+        program = programs.join("postgres").display(),
+        settings = server.join(" "),
+        folder = folder.display(),
+    );
+    let watcher = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn()?;
+    let options = PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(port)
+        .username("postgres")
+        .database("postgres");
+    Ok((options, watcher))
+}
+
+const SETPRIV: [&str; 4] = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n")
+}
+
+/// PostgreSQL refuses to run as root, so root runs it as `nobody`.
+fn as_user(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(SETPRIV[0]);
+    command.args(&SETPRIV[1..]).arg(program);
+    command.current_dir("/");
+    command
+}
+
+fn run(command: &mut Command) -> io::Result<()> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+/// The folder of the newest installed server's programs.
+fn server_programs() -> io::Result<PathBuf> {
+    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")?
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|programs| programs.join("initdb").exists())
+        .collect();
+    versions.sort();
+    versions.pop().ok_or_else(|| io::Error::other("no PostgreSQL server is installed"))
+}

@@ -1,0 +1,151 @@
+//! A fresh store of each kind, ready to use.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use commands::backup::Place;
+use commands::clock::SharedClock;
+use commands::event_log::{EventLog, PostgresLog, SqliteLog};
+use commands::service::CommandService;
+use commands::vault::{KeyMaterial, MasterKey, Pepper, Vault};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, migrate::Migrator};
+use tempfile::TempDir;
+
+/// Which backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Files in a temporary folder.
+    Sqlite,
+    /// A database of the test's cluster.
+    Postgres,
+}
+
+/// A fresh, empty store. Opening it twice is what two processes do.
+pub enum Store {
+    /// Files in a temporary folder.
+    Sqlite(TempDir),
+    /// A database of the test's cluster.
+    Postgres(PgConnectOptions),
+}
+
+impl Store {
+    /// A fresh store.
+    pub async fn fresh(backend: Backend) -> Self {
+        match backend {
+            Backend::Postgres => Self::Postgres(crate::postgres::fresh_database().await),
+            Backend::Sqlite => {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                migrate(&folder.path().join("log.db"), &migrations::SQLITE_LOG).await;
+                migrate(&folder.path().join("keys.db"), &migrations::SQLITE_KEYS).await;
+                Self::Sqlite(folder)
+            }
+        }
+    }
+
+    /// Opens the log.
+    pub async fn open(&self, clock: SharedClock) -> Arc<dyn EventLog> {
+        match self {
+            Self::Sqlite(folder) => {
+                let (log, keys) = (folder.path().join("log.db"), folder.path().join("keys.db"));
+                Arc::new(SqliteLog::open(&log, &keys, clock).await.expect("the log opens"))
+            }
+            Self::Postgres(options) => {
+                Arc::new(PostgresLog::connect(options.clone(), clock).await.expect("the log opens"))
+            }
+        }
+    }
+
+    /// Where the store is, for backup and restore.
+    #[must_use]
+    pub fn place(&self) -> OwnedPlace {
+        match self {
+            Self::Sqlite(folder) => {
+                OwnedPlace::Sqlite(folder.path().join("log.db"), folder.path().join("keys.db"))
+            }
+            Self::Postgres(options) => OwnedPlace::Postgres(options.clone()),
+        }
+    }
+
+    /// Opens the log with a command service on it.
+    pub async fn service(&self, clock: SharedClock) -> CommandService {
+        let log = self.open(clock.clone()).await;
+        let vault = Arc::new(Vault::new(log.clone(), key_material(), clock.clone()));
+        CommandService::new(log, vault, clock)
+    }
+
+    /// Runs SQL against the log's database, past all code of ours.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn execute(&self, sql: &str) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite(folder) => {
+                let options = SqliteConnectOptions::new().filename(folder.path().join("log.db"));
+                let mut connection = options.connect().await?;
+                Ok(sqlx::query(sql).execute(&mut connection).await?.rows_affected())
+            }
+            Self::Postgres(options) => {
+                let mut connection = options.connect().await?;
+                Ok(sqlx::query(sql).execute(&mut connection).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Runs SQL with the append-only triggers out of the way, as an intruder with the keys of the
+    /// database would.
+    pub async fn without_guards(&self, sql: &str) {
+        let drop = match self {
+            Self::Sqlite(_) => "DROP TRIGGER events_no_delete",
+            Self::Postgres(_) => "ALTER TABLE events DISABLE TRIGGER ALL",
+        };
+        self.execute(drop).await.expect("the guard goes");
+        self.execute(sql).await.expect("nothing is in the way");
+    }
+
+    /// The one number that a query against the log's database answers.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count(&self, sql: &str) -> Result<i64, sqlx::Error> {
+        match self {
+            Self::Sqlite(folder) => {
+                let options = SqliteConnectOptions::new().filename(folder.path().join("log.db"));
+                sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await
+            }
+            Self::Postgres(options) => sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await,
+        }
+    }
+}
+
+/// Where a store is.
+pub enum OwnedPlace {
+    /// The log's file and the key vault's.
+    Sqlite(PathBuf, PathBuf),
+    /// A database.
+    Postgres(PgConnectOptions),
+}
+
+impl OwnedPlace {
+    /// The place as backup and restore take it.
+    #[must_use]
+    pub fn as_place(&self) -> Place<'_> {
+        match self {
+            Self::Sqlite(log, keys) => Place::Sqlite { log, keys },
+            Self::Postgres(options) => Place::Postgres(options),
+        }
+    }
+}
+
+async fn migrate(file: &Path, migrator: &Migrator) {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    let mut connection: SqliteConnection = options.connect().await.expect("the file opens");
+    migrator.run(&mut connection).await.expect("the schema");
+}
+
+/// Keys that are no secret.
+#[must_use]
+pub fn key_material() -> KeyMaterial {
+    KeyMaterial { master: vec![MasterKey::new(1, &[7; 32])], pepper: Pepper { version: 1, secret: [9; 32] } }
+}

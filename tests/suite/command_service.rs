@@ -1,0 +1,369 @@
+//! The command service on real stores: races, repeats, permission, erasure.
+
+use std::time::Duration;
+
+use commands::clock::fresh_uuid;
+use commands::event_log::EventLog;
+use commands::service::{COMMAND_RETENTION, CommandError};
+use commands::use_cases::clue::{AssignClue, ClaimClue, ClueStep, ReleaseClue, Route, WorkClue};
+use commands::use_cases::customer::{ChangeCustomer, ContactInput, CustomerChange, EraseCustomer};
+use commands::use_cases::operator::{ChangeOperator, OperatorChange};
+use commands::vault::Vault;
+use domain::clue::ClueEvent;
+use domain::clue_attempts::ClueAttemptsEvent;
+use domain::customer::CustomerEvent;
+use domain::envelope::{Position, Revision};
+use domain::ids::{ClueId, CommandId, CustomerId, OperatorId};
+use domain::operator::Role;
+use domain::personal::Personal;
+use domain::ports::Unsealer;
+use domain::values::ContactKind;
+use domain::{Event, Instant, RecordedEvent};
+use futures::future::join_all;
+use tests::clock::ManualClock;
+use tests::given::{Person, World, id, parse};
+use tests::stores::{Store, key_material};
+
+on_every_backend! {
+    of_many_concurrent_claims_one_wins_and_every_loser_is_recorded_with_the_winner,
+    phone_variants_of_one_number_are_one_customer,
+    a_source_record_is_taken_in_once,
+    concurrent_captures_of_one_phone_make_one_customer,
+    a_repeated_command_returns_its_first_result_refusals_included,
+    a_command_id_is_not_used_for_something_else,
+    command_ids_out_of_time_or_of_another_version_are_refused,
+    a_pinned_revision_that_is_stale_is_an_error,
+    two_processes_working_one_clue_lose_no_update,
+    an_abandoned_command_is_done_and_leaves_no_stale_state,
+    nobody_works_clues_of_others_and_the_suspended_do_nothing,
+    a_former_owner_waits_for_the_cooldown,
+    an_erased_customer_cannot_be_read_nor_changed_and_frees_the_phone,
+    a_removed_contact_point_frees_the_phone,
+    no_plaintext_of_a_person_is_in_the_log,
+    a_customer_changes_only_in_the_course_of_a_clue_of_theirs,
+}
+
+async fn world(store: &Store) -> World {
+    World::new(store.service(ManualClock::new()).await).await
+}
+
+async fn all(log: &std::sync::Arc<dyn EventLog>) -> Vec<RecordedEvent> {
+    log.read(Position::ZERO, 100_000).await.expect("the log reads without a hole")
+}
+
+fn note(text: &str) -> Option<Personal<String>> {
+    Personal::text(text)
+}
+
+async fn of_many_concurrent_claims_one_wins_and_every_loser_is_recorded_with_the_winner(store: Store) {
+    let world = world(&store).await;
+    let (clue_id, _) = world.pooled_clue("13800138000").await;
+    let agents = join_all((0..30).map(|_| world.hire(&[Role::Agent]))).await;
+    let claims = agents.iter().map(|agent| {
+        let context = world.operator(*agent);
+        let service = world.service.clone();
+        tokio::spawn(async move { service.execute(&context, &ClaimClue { clue_id }).await })
+    });
+    let results = join_all(claims.collect::<Vec<_>>()).await;
+    let won: Vec<OperatorId> = agents
+        .iter()
+        .zip(&results)
+        .filter(|(_, result)| result.as_ref().expect("no panic").is_ok())
+        .map(|(agent, _)| *agent)
+        .collect();
+    assert_eq!(won.len(), 1);
+    for result in &results {
+        if let Err(error) = result.as_ref().expect("no panic") {
+            assert_eq!(error.code(), "clue_not_pooled");
+        }
+    }
+    let mut losers = 0;
+    for event in all(world.service.log()).await {
+        if let Event::ClueAttempts(ClueAttemptsEvent::ClaimRefused { winner, won_at, reason, .. }) =
+            event.decode().unwrap()
+        {
+            assert_eq!((winner, won_at.is_some(), reason.as_str()), (Some(won[0]), true, "clue_not_pooled"));
+            losers += 1;
+        }
+    }
+    assert_eq!(losers, 29);
+}
+
+async fn phone_variants_of_one_number_are_one_customer(store: Store) {
+    let world = world(&store).await;
+    let mut customers = Vec::new();
+    for phone in ["0086-138 0013 8000", "+86 13800138000", "１３８００１３８０００", "138-0013-8000"]
+    {
+        customers.push(world.pooled_clue(phone).await.1);
+    }
+    customers.dedup();
+    assert_eq!(customers.len(), 1);
+    assert_ne!(world.pooled_clue("13900139000").await.1, customers[0]);
+}
+
+async fn a_source_record_is_taken_in_once(store: Store) {
+    let world = world(&store).await;
+    let person = Person { name: "Li Wei", phone: "13800138000" };
+    let capture = world.capture(&person, Some("row-1"), Route::Pool);
+    world.done(&world.system(), &capture).await;
+    let head = world.service.log().head().await.unwrap();
+    assert_eq!(world.refused(&world.system(), &capture).await, "source_already_known");
+    assert_eq!(world.service.log().head().await.unwrap(), head, "a second capture appends nothing");
+}
+
+async fn concurrent_captures_of_one_phone_make_one_customer(store: Store) {
+    let one = world(&store).await;
+    let other = store.service(ManualClock::new()).await;
+    let captures = (0..20).map(|n| {
+        let service = if n % 2 == 0 { one.service.clone() } else { other.clone() };
+        let person = Person { name: "Li Wei", phone: "13800138000" };
+        let (context, capture) = (one.system(), one.capture(&person, None, Route::Pool));
+        tokio::spawn(async move { service.execute(&context, &capture).await })
+    });
+    let customers = join_all(captures.collect::<Vec<_>>()).await;
+    let customers: std::collections::BTreeSet<CustomerId> =
+        customers.into_iter().map(|receipt| id(&receipt.unwrap().unwrap(), "customer_id")).collect();
+    assert_eq!(customers.len(), 1);
+}
+
+async fn a_repeated_command_returns_its_first_result_refusals_included(store: Store) {
+    let world = world(&store).await;
+    let (clue_id, _) = world.pooled_clue("13800138000").await;
+    let (winner, loser) = (world.hire(&[Role::Agent]).await, world.hire(&[Role::Agent]).await);
+    let (claim, refused) = (world.operator(winner), world.operator(loser));
+    let first = world.done(&claim, &ClaimClue { clue_id }).await;
+    assert_eq!(world.refused(&refused, &ClaimClue { clue_id }).await, "clue_not_pooled");
+    world.done(&world.operator(winner), &ReleaseClue { clue_id, note: None }).await;
+    let head = world.service.log().head().await.unwrap();
+    // Now the clue is free again; the first results stand all the same, in another process too.
+    for service in [world.service.clone(), store.service(ManualClock::new()).await] {
+        let again = service.execute(&claim, &ClaimClue { clue_id }).await.unwrap();
+        assert_eq!(
+            (again.position, again.revision, &again.ids),
+            (first.position, first.revision, &first.ids)
+        );
+        assert!(again.repeated && !first.repeated);
+        let again = service.execute(&refused, &ClaimClue { clue_id }).await.unwrap_err();
+        assert_eq!(again.code(), "clue_not_pooled");
+    }
+    assert_eq!(world.service.log().head().await.unwrap(), head);
+}
+
+async fn a_command_id_is_not_used_for_something_else(store: Store) {
+    let world = world(&store).await;
+    let ((one, _), (two, _)) =
+        (world.pooled_clue("13800138000").await, world.pooled_clue("13900139000").await);
+    let context = world.operator(world.hire(&[Role::Agent]).await);
+    world.done(&context, &ClaimClue { clue_id: one }).await;
+    assert_eq!(world.refused(&context, &ClaimClue { clue_id: two }).await, "command_id_reused");
+    assert_eq!(world.refused(&context, &ReleaseClue { clue_id: one, note: None }).await, "command_id_reused");
+}
+
+async fn command_ids_out_of_time_or_of_another_version_are_refused(store: Store) {
+    let world = world(&store).await;
+    let (clue_id, _) = world.pooled_clue("13800138000").await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let now = world.clock.now();
+    let early =
+        Instant::from_micros(now.micros() - i64::try_from(COMMAND_RETENTION.as_micros()).unwrap() - 10_000);
+    for (made, code) in [
+        (fresh_uuid(early), "command_id_expired"),
+        (fresh_uuid(now + Duration::from_secs(600)), "command_id_from_future"),
+        (uuid::Uuid::from_u128(5), "command_id_invalid"),
+    ] {
+        let mut context = world.operator(agent);
+        context.command_id = CommandId::new(made);
+        assert_eq!(world.refused(&context, &ClaimClue { clue_id }).await, code);
+    }
+}
+
+async fn a_pinned_revision_that_is_stale_is_an_error(store: Store) {
+    let world = world(&store).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, _) = world.owned_clue("13800138000", agent).await;
+    let step = |to: &str| WorkClue { clue_id, step: ClueStep::MoveStage(parse(to)) };
+    let mut pinned = world.operator(agent);
+    pinned.expected_revision = Some(Revision::new(2));
+    let receipt = world.done(&pinned, &step("contacted")).await;
+    assert_eq!(receipt.revision, Revision::new(3));
+    let mut stale = world.operator(agent);
+    stale.expected_revision = Some(Revision::new(2));
+    let error = world.service.execute(&stale, &step("negotiating")).await.unwrap_err();
+    let (expected, current) = (Revision::new(2), Revision::new(3));
+    assert_eq!(error, CommandError::StaleRevision { expected, current });
+    // The command that was done is repeated with the revision that it saw, which is stale by now.
+    assert!(world.done(&pinned, &step("contacted")).await.repeated);
+}
+
+async fn two_processes_working_one_clue_lose_no_update(store: Store) {
+    let world = world(&store).await;
+    let other = store.service(ManualClock::new()).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, _) = world.owned_clue("13800138000", agent).await;
+    let calls = (0..40).map(|n| {
+        let service = if n % 2 == 0 { world.service.clone() } else { other.clone() };
+        let context = world.operator(agent);
+        let log_call = WorkClue {
+            clue_id,
+            step: ClueStep::LogFollowUp {
+                channel: domain::clue::FollowUpChannel::Call,
+                outcome: domain::clue::FollowUpOutcome::Connected,
+                duration_seconds: Some(60),
+                next_at: None,
+                note: None,
+            },
+        };
+        tokio::spawn(async move { service.execute(&context, &log_call).await })
+    });
+    for result in join_all(calls.collect::<Vec<_>>()).await {
+        result.unwrap().unwrap();
+    }
+    let events: Vec<Event> =
+        all(world.service.log()).await.iter().map(|event| event.decode().unwrap()).collect();
+    let count = |wanted: fn(&ClueEvent) -> bool| {
+        events.iter().filter(|event| matches!(event, Event::Clue(event) if wanted(event))).count()
+    };
+    assert_eq!(count(|event| matches!(event, ClueEvent::FollowUpLogged { .. })), 40);
+    assert_eq!(count(|event| matches!(event, ClueEvent::FirstResponseRecorded { .. })), 1);
+}
+
+async fn an_abandoned_command_is_done_and_leaves_no_stale_state(store: Store) {
+    let world = world(&store).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, _) = world.owned_clue("13800138000", agent).await;
+    let (context, step) =
+        (world.operator(agent), WorkClue { clue_id, step: ClueStep::MoveStage(parse("contacted")) });
+    {
+        // One poll hands the append in; then the caller goes away.
+        let mut command = Box::pin(world.service.execute(&context, &step));
+        let _ = futures::poll!(&mut command);
+    }
+    assert!(world.done(&context, &step).await.revision >= Revision::new(3));
+    let next = WorkClue { clue_id, step: ClueStep::MoveStage(parse("negotiating")) };
+    assert_eq!(world.done(&world.operator(agent), &next).await.revision, Revision::new(4));
+}
+
+async fn nobody_works_clues_of_others_and_the_suspended_do_nothing(store: Store) {
+    let world = world(&store).await;
+    let (owner, other) = (world.hire(&[Role::Agent]).await, world.hire(&[Role::Agent]).await);
+    let (lead, admin) = (world.hire(&[Role::TeamLead]).await, world.hire(&[Role::Admin]).await);
+    let auditor = world.hire(&[Role::Auditor, Role::Bi]).await;
+    let (clue_id, customer_id) = world.owned_clue("13800138000", owner).await;
+    let step = WorkClue { clue_id, step: ClueStep::MoveStage(parse("contacted")) };
+    for stranger in [other, admin, auditor, OperatorId::new(uuid::Uuid::from_u128(1))] {
+        assert_eq!(world.refused(&world.operator(stranger), &step).await, "forbidden");
+    }
+    world.done(&world.operator(owner), &step).await;
+    let next = WorkClue { clue_id, step: ClueStep::MoveStage(parse("negotiating")) };
+    world.done(&world.operator(lead), &next).await;
+    let erase = EraseCustomer { customer_id, ground: parse("request") };
+    assert_eq!(world.refused(&world.operator(owner), &erase).await, "forbidden");
+    let assign = AssignClue { clue_id, operator_id: other };
+    assert_eq!(world.refused(&world.operator(owner), &assign).await, "forbidden");
+    let suspend = ChangeOperator { operator_id: owner, change: OperatorChange::Suspend };
+    assert_eq!(world.refused(&world.operator(lead), &suspend).await, "forbidden");
+    world.done(&world.operator(admin), &suspend).await;
+    let back = WorkClue { clue_id, step: ClueStep::MoveStage(parse("contacted")) };
+    assert_eq!(world.refused(&world.operator(owner), &back).await, "forbidden");
+}
+
+async fn a_former_owner_waits_for_the_cooldown(store: Store) {
+    let clock = ManualClock::new();
+    let world = World::new(store.service(clock.clone()).await).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, _) = world.owned_clue("13800138000", agent).await;
+    world.done(&world.operator(agent), &ReleaseClue { clue_id, note: note("no time") }).await;
+    assert_eq!(world.refused(&world.operator(agent), &ClaimClue { clue_id }).await, "claim_cooldown");
+    clock.advance(Duration::from_secs(3_601));
+    world.done(&world.operator(agent), &ClaimClue { clue_id }).await;
+}
+
+async fn an_erased_customer_cannot_be_read_nor_changed_and_frees_the_phone(store: Store) {
+    let clock = ManualClock::new();
+    let world = World::new(store.service(clock.clone()).await).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, customer_id) = world.owned_clue("13800138000", agent).await;
+    let vault = Vault::new(world.service.log().clone(), key_material(), clock);
+    assert_eq!(name_of(&world, &vault, customer_id).await, Personal::Clear("Li Wei".to_owned()));
+    let erase = EraseCustomer { customer_id, ground: parse("request") };
+    world.done(&world.system(), &erase).await;
+    let vault = Vault::new(world.service.log().clone(), key_material(), world.clock.clone());
+    assert_eq!(name_of(&world, &vault, customer_id).await, Personal::Redacted);
+    assert_eq!(world.refused(&world.system(), &erase).await, "customer_erased");
+    let noted = WorkClue { clue_id, step: ClueStep::ProposeLoss { reason: parse("price"), note: note("x") } };
+    assert_eq!(world.refused(&world.operator(agent), &noted).await, "customer_erased");
+    let (_, other) = world.pooled_clue("+86 138 0013 8000").await;
+    assert_ne!(other, customer_id);
+}
+
+async fn name_of(world: &World, vault: &Vault, customer: CustomerId) -> Personal<String> {
+    let keys = vault.keys(&[customer.into()]).await.unwrap();
+    for event in all(world.service.log()).await {
+        if event.stream.id() == customer.to_string()
+            && let Event::Customer(CustomerEvent::Registered { name, .. }) =
+                event.decode_clear(keys.as_ref()).unwrap()
+        {
+            return name.expect("a name was given");
+        }
+    }
+    panic!("the customer was registered");
+}
+
+async fn a_removed_contact_point_frees_the_phone(store: Store) {
+    let world = world(&store).await;
+    let (_, customer_id) = world.pooled_clue("13800138000").await;
+    let contact =
+        ContactInput { kind: ContactKind::Phone, text: Personal::Clear("139 0013 9000".to_owned()) };
+    let add = CustomerChange::AddContactPoint { line: world.line.clone(), contact };
+    let change = |change| ChangeCustomer { customer_id, clue_id: None, change };
+    let added = world.done(&world.system(), &change(add.clone())).await;
+    let again = world.done(&world.system(), &change(add)).await;
+    assert_eq!(added.id("contact_point_id"), again.id("contact_point_id"), "known already, so nothing new");
+    assert_eq!(world.pooled_clue("13900139000").await.1, customer_id);
+    let remove = CustomerChange::RemoveContactPoint(id(&added, "contact_point_id"));
+    world.done(&world.system(), &change(remove)).await;
+    assert_ne!(world.pooled_clue("13900139000").await.1, customer_id);
+}
+
+async fn no_plaintext_of_a_person_is_in_the_log(store: Store) {
+    let world = world(&store).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let person = Person { name: "Canary Zhang", phone: "13712345678" };
+    let receipt = world.done(&world.system(), &world.capture(&person, None, Route::Assign(agent))).await;
+    let clue_id: ClueId = id(&receipt, "clue_id");
+    let values =
+        [(parse("remark"), Some(domain::business_line::FieldValue::Text("canary remark".to_owned().into())))];
+    let fields = WorkClue { clue_id, step: ClueStep::SetFields(values.into()) };
+    world.done(&world.operator(agent), &fields).await;
+    world.done(&world.operator(agent), &ReleaseClue { clue_id, note: note("canary note") }).await;
+    for canary in ["Canary Zhang", "13712345678", "canary remark", "canary note", "Wang Fang"] {
+        for table in [
+            "events WHERE payload || metadata",
+            "commands WHERE result",
+            "unique_keys WHERE key || owner || item",
+        ] {
+            let table =
+                table.replace("payload || metadata", "CAST(payload AS text) || CAST(metadata AS text)");
+            let found =
+                store.count(&format!("SELECT count(*) FROM {table} LIKE '%{canary}%'")).await.unwrap();
+            assert_eq!(found, 0, "{canary} in {table}");
+        }
+    }
+}
+
+async fn a_customer_changes_only_in_the_course_of_a_clue_of_theirs(store: Store) {
+    let world = world(&store).await;
+    let (agent, rep) = (world.hire(&[Role::Agent]).await, world.hire(&[Role::ServiceRep]).await);
+    let (mine, customer_id) = world.owned_clue("13800138000", agent).await;
+    let (_, stranger) = world.owned_clue("13900139000", world.hire(&[Role::Agent]).await).await;
+    let change = |customer_id, clue_id| ChangeCustomer {
+        customer_id,
+        clue_id,
+        change: CustomerChange::SetDoNotCall(true),
+    };
+    assert_eq!(world.refused(&world.operator(agent), &change(customer_id, None)).await, "forbidden");
+    let elsewhere = world.refused(&world.operator(agent), &change(stranger, Some(mine))).await;
+    assert_eq!(elsewhere, "clue_of_other_customer");
+    world.done(&world.operator(agent), &change(customer_id, Some(mine))).await;
+    world.done(&world.operator(rep), &change(stranger, None)).await;
+}

@@ -1,0 +1,167 @@
+//! However often an import is interrupted, it ends with the state of one that was not; and once it
+//! has ended, it appends nothing any more.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use commands::event_log::{EventLog, PostgresLog, SqliteLog};
+use commands::import::{Options, import};
+use commands::service::CommandService;
+use commands::vault::Vault;
+use sqlx::postgres::PgConnectOptions;
+use tests::clock::ManualClock;
+use tests::generator::PLAIN;
+use tests::stores::{Backend, OwnedPlace, Store, key_material};
+use tokio::sync::oneshot;
+
+use super::{Amounts, SALES, SOME, counts, expected, generated, head, map, run, sales, service, state};
+
+/// Enough for several commits, and customers that depend on the order of rows.
+const TANGLED: Amounts = Amounts { people: 700, again: 200, repeated: 100, broken: 3, tangled: 120 };
+
+on_every_backend! {
+    a_second_run_appends_nothing,
+    a_dropped_import_started_again_ends_like_one_that_was_not,
+    a_killed_import_started_again_ends_like_one_that_was_not,
+}
+
+async fn a_second_run_appends_nothing(store: Store) {
+    let service = service(&store, SALES).await;
+    let (_folder, path, generated) = generated(1, PLAIN, SOME);
+    run(&service, &path).await.unwrap();
+    let before = head(&service).await;
+    // By another process, which has nothing in memory.
+    let other = store.service(ManualClock::new()).await;
+    for service in [&service, &other] {
+        let summary = run(service, &path).await.unwrap();
+        let (rows, accepted, won, known, rejected) = counts(&summary);
+        assert_eq!((accepted, won, known), (0, 0, generated.accepted + generated.known));
+        assert_eq!((rows, rejected), (generated.rows, generated.rejected.clone()));
+    }
+    assert_eq!(head(&other).await, before);
+}
+
+async fn a_dropped_import_started_again_ends_like_one_that_was_not(store: Store) {
+    let (_folder, path, generated) = generated(2, PLAIN, TANGLED);
+    service(&store, SALES).await;
+    let mut interrupted = 0;
+    for rows in [1, 150, 400, 401, 800] {
+        let service = store.service(ManualClock::new()).await;
+        let (stop, stopped) = oneshot::channel();
+        let mut stop = Some(stop);
+        let mut progress = |progress: commands::import::Progress| {
+            if progress.rows >= rows
+                && let Some(stop) = stop.take()
+            {
+                let _ = stop.send(());
+            }
+        };
+        let (map, line) = (map(true), sales());
+        let work = import(&service, &map, &line, &path, Options::default(), &mut progress);
+        tokio::select! {
+            biased;
+            _ = stopped => interrupted += 1,
+            done = work => { done.unwrap(); }
+        }
+        assert!(!path.with_extension("csv.rejected.csv").exists(), "no half file looks whole");
+    }
+    assert_eq!(interrupted, 5);
+    assert_ends_like_one_in_one_go(&store, &path, &generated).await;
+}
+
+async fn assert_ends_like_one_in_one_go(store: &Store, path: &Path, generated: &tests::generator::Generated) {
+    let last = store.service(ManualClock::new()).await;
+    let summary = run(&last, path).await.unwrap();
+    assert_eq!(summary.rows, generated.rows);
+    assert_eq!(summary.accepted + summary.known, generated.accepted + generated.known);
+    let whole = Store::fresh(Backend::Sqlite).await;
+    let whole = service(&whole, SALES).await;
+    let (_folder, fresh) = super::file(&generated.bytes);
+    assert_eq!(counts(&run(&whole, &fresh).await.unwrap()), expected(generated));
+    assert_eq!(head(&last).await, head(&whole).await, "not one event more or less");
+    let (found, wanted) = (state(&last).await, state(&whole).await);
+    for (key, clue) in &wanted.clues {
+        assert_eq!(found.clues.get(key), Some(clue), "{key}");
+    }
+    assert!(found == wanted, "customers differ");
+}
+
+/// How a child process is told what to do.
+const CHILD: &str = "IMPORT_CHILD";
+
+async fn a_killed_import_started_again_ends_like_one_that_was_not(store: Store) {
+    let (_folder, path, generated) = generated(3, PLAIN, TANGLED);
+    let before = head(&service(&store, SALES).await).await;
+    for events in [1, 300, 900] {
+        let mut child = spawn(&store, &path);
+        let patience = Instant::now() + Duration::from_secs(120);
+        while store.count("SELECT position FROM log_head").await.unwrap() < before + events {
+            assert!(Instant::now() < patience, "the child does not import");
+            assert_eq!(child.try_wait().unwrap(), None, "the child ended before it was killed");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        // SIGKILL.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!path.with_extension("csv.rejected.csv").exists(), "no half file looks whole");
+    }
+    assert_ends_like_one_in_one_go(&store, &path, &generated).await;
+}
+
+fn spawn(store: &Store, path: &Path) -> Child {
+    let place = match store.place() {
+        OwnedPlace::Sqlite(log, _) => format!("sqlite\t{}", log.parent().unwrap().display()),
+        OwnedPlace::Postgres(options) => {
+            format!("postgres\t{}\t{}", options.get_port(), options.get_database().unwrap())
+        }
+    };
+    let child = "import::interrupted::a_child_process_imports_what_its_parent_names";
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", child, "--nocapture"])
+        .env(CHILD, format!("{}\t{place}", path.display()))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// The body of the child process. Without a parent it names a file and a store of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_process_imports_what_its_parent_names() {
+    let told = std::env::var(CHILD).unwrap_or_default();
+    let told: Vec<&str> = told.split('\t').collect();
+    let (_folder, small, _) = generated(4, PLAIN, SOME);
+    let (service, path, _store) = match told.as_slice() {
+        [path, "sqlite", folder] => {
+            let folder = PathBuf::from(folder);
+            let (log, keys) = (folder.join("log.db"), folder.join("keys.db"));
+            let log = SqliteLog::open(&log, &keys, ManualClock::new()).await.unwrap();
+            (on(Arc::new(log)), PathBuf::from(path), None)
+        }
+        [path, "postgres", port, database] => {
+            let options = match std::env::var("TEST_POSTGRES_URL") {
+                Ok(url) => PgConnectOptions::from_str(&url).unwrap(),
+                Err(_) => PgConnectOptions::new_without_pgpass()
+                    .host("127.0.0.1")
+                    .port(port.parse().unwrap())
+                    .username("postgres"),
+            };
+            let log = PostgresLog::connect(options.database(database), ManualClock::new()).await.unwrap();
+            (on(Arc::new(log)), PathBuf::from(path), None)
+        }
+        _ => {
+            let store = Store::fresh(Backend::Sqlite).await;
+            (service(&store, SALES).await, small, Some(store))
+        }
+    };
+    let summary = run(&service, &path).await.unwrap();
+    assert!(summary.accepted + summary.known > 0);
+}
+
+fn on(log: Arc<dyn EventLog>) -> CommandService {
+    let clock = ManualClock::new();
+    let vault = Arc::new(Vault::new(log.clone(), key_material(), clock.clone()));
+    CommandService::new(log, vault, clock)
+}

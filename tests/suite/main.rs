@@ -1,0 +1,10 @@
+//! The suite: contracts between the parts, and the product as its users meet it.
+
+#![allow(missing_docs, reason = "tests say in their names what they are about")]
+
+#[macro_use]
+mod conformance;
+mod backup;
+mod command_service;
+mod import;
+mod tidy;
