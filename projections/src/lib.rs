@@ -24,7 +24,7 @@ pub mod runner;
 pub mod sql;
 pub mod star_customers;
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod tests;
 
 pub use changes::{ChangedRow, Changes};
 pub use directory::{Directory, Snapshot};

@@ -14,7 +14,7 @@ use super::rows::{CLUE_LIST, NEVER};
 use super::*;
 use crate::read::{Listing, Paging, Predicate, QueryError, Shown, Viewer};
 use crate::sql::{Database, Record as _, Suffix};
-use crate::testing::*;
+use crate::tests::*;
 
 const ORDERS: [ClueOrder; 4] =
     [ClueOrder::Updated, ClueOrder::Captured, ClueOrder::NextFollowUp, ClueOrder::Star];

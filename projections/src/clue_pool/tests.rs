@@ -8,7 +8,7 @@ use domain::operator::Role;
 use super::*;
 use crate::read::{Cursor, Paging, Predicate, Viewer};
 use crate::sql::{Record as _, Suffix};
-use crate::testing::*;
+use crate::tests::*;
 
 async fn pool(world: &World, viewer: &Viewer, filter: &PoolFilter) -> Vec<PoolItem> {
     let page = PoolQuery::new(world.db.clone()).page(viewer, filter, &Paging::first(50)).await.unwrap();

@@ -13,7 +13,7 @@ use crate::clue_pool::{PoolFilter, PoolQuery};
 use crate::customer::CustomerQuery;
 use crate::fact_clue_stage::FactClueStageQuery;
 use crate::star_customers::{StarOrder, StarQuery};
-use crate::testing::*;
+use crate::tests::*;
 
 /// What one viewer sees of five clues: (1) own, (2) of the team, (3) of another team in the line,
 /// (4) pooled in the line, (5) of another line.

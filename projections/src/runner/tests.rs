@@ -12,7 +12,7 @@ use super::*;
 use crate::clue_pool::CluePool;
 use crate::read_models;
 use crate::sql::TableDef;
-use crate::testing::*;
+use crate::tests::*;
 
 fn config(batch: usize) -> Config {
     Config { batch, ..Config::default() }
