@@ -6,6 +6,10 @@
 //! Deliberately absent: writing the log, commands, GraphQL. Read models depend on events and their
 //! own rows alone, never on each other's tables, so that each can be rebuilt by itself.
 
+use std::sync::Arc;
+
+use domain::ports::BlindIndex;
+
 pub mod changes;
 pub mod clue_list;
 pub mod clue_pool;
@@ -20,7 +24,7 @@ pub mod runner;
 pub mod sql;
 pub mod star_customers;
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod tests;
 
 pub use changes::{ChangedRow, Changes};
 pub use directory::{Directory, Snapshot};
@@ -28,10 +32,6 @@ pub use read::{Cursor, Edge, Page, Paging, QueryError, Shown, Sight, Viewer};
 pub use rebuild::{Progress, Report, TableReport};
 pub use runner::{Clock, Config, Lag, ParkedEvent, Ports, Projections, RunError, SystemClock, WaitError};
 pub use sql::{Database, SqlError};
-
-use std::sync::Arc;
-
-use domain::ports::BlindIndex;
 
 /// Every read model of the platform.
 #[must_use]

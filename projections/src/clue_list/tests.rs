@@ -14,7 +14,7 @@ use super::rows::{CLUE_LIST, NEVER};
 use super::*;
 use crate::read::{Listing, Paging, Predicate, QueryError, Shown, Viewer};
 use crate::sql::{Database, Record as _, Suffix};
-use crate::testing::*;
+use crate::tests::*;
 
 const ORDERS: [ClueOrder; 4] =
     [ClueOrder::Updated, ClueOrder::Captured, ClueOrder::NextFollowUp, ClueOrder::Star];
@@ -375,10 +375,7 @@ async fn plan(
     } else {
         Paging::Forward { first: 20, after: Some(cursor) }
     };
-    let sql = listing.sql(&predicates, &paging);
-    let (explain, column) = if db.is_postgres() { ("EXPLAIN ", 0) } else { ("EXPLAIN QUERY PLAN ", 3) };
-    let rows = db.fetch(&format!("{explain}{}", sql.text()), sql.params()).await.unwrap();
-    rows.iter().map(|row| row.get::<String>(column).unwrap()).collect()
+    explain(db, &listing, &predicates, &paging).await
 }
 
 #[tokio::test]

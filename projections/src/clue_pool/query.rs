@@ -94,14 +94,7 @@ impl PoolQuery {
         paging: &Paging,
     ) -> Result<Page<PoolItem>, QueryError> {
         let select = CLUE_POOL.columns_of("p");
-        let listing = Listing {
-            order: "pool",
-            select: &select,
-            from: "clue_pool p",
-            sort: &["p.star_rank", "p.pooled_at"],
-            id: Some("p.clue_id"),
-            descending: false,
-        };
+        let listing = listing(&select);
         let parts = parts(viewer, filter);
         let predicates: Vec<Predicate<'_>> = parts
             .iter()
@@ -150,6 +143,17 @@ impl PoolQuery {
     }
 }
 
+pub(super) const fn listing(select: &str) -> Listing<'_> {
+    Listing {
+        order: "pool",
+        select,
+        from: "clue_pool p",
+        sort: &["p.star_rank", "p.pooled_at"],
+        id: Some("p.clue_id"),
+        descending: false,
+    }
+}
+
 /// The lines to read; `None` is every line.
 fn parts<'a>(viewer: &'a Viewer, filter: &'a PoolFilter) -> Vec<Option<&'a LineKey>> {
     match viewer.pool_lines() {
@@ -162,7 +166,7 @@ fn parts<'a>(viewer: &'a Viewer, filter: &'a PoolFilter) -> Vec<Option<&'a LineK
     }
 }
 
-fn push(sql: &mut Sql, line: Option<&LineKey>, filter: &PoolFilter) {
+pub(super) fn push(sql: &mut Sql, line: Option<&LineKey>, filter: &PoolFilter) {
     sql.push(" AND p.pooled = 1");
     if let Some(line) = line {
         sql.push(" AND p.line = ").bind(line.as_str());

@@ -6,8 +6,9 @@ use domain::customer::{CustomerEvent, StarBasis};
 use domain::operator::Role;
 
 use super::*;
-use crate::read::{Paging, Viewer};
-use crate::testing::*;
+use crate::read::{Cursor, Paging, Predicate, Viewer};
+use crate::sql::{Record as _, Suffix};
+use crate::tests::*;
 
 async fn pool(world: &World, viewer: &Viewer, filter: &PoolFilter) -> Vec<PoolItem> {
     let page = PoolQuery::new(world.db.clone()).page(viewer, filter, &Paging::first(50)).await.unwrap();
@@ -88,6 +89,62 @@ async fn a_clue_leaves_the_pool_with_its_claim_and_comes_back_with_its_former_ow
         let policy = PoolPolicy { former_owner_cooldown_minutes: 10 };
         assert_eq!(items[0].cooldown_until(operator(1), &policy), Some(at(700)));
         assert_eq!(items[0].cooldown_until(operator(2), &policy), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_order_of_the_pool_neither_sorts_nor_scans() {
+    on_each_database(|world| async move {
+        let mut rows = Vec::new();
+        for n in 0..5_000_u128 {
+            let number = i64::try_from(n).unwrap();
+            let row = PoolRow {
+                clue_id: clue(n),
+                customer_id: customer(n),
+                line: key(if n % 3 == 0 { "service" } else { "sales" }),
+                stage: key("new"),
+                source_channel: key("website"),
+                campaign: None,
+                captured_at: at(number),
+                pooled: n % 4 > 0,
+                pooled_at: Some(at(number * 7 % 5_000)),
+                star_rank: number % 6,
+                former_owner_id: None,
+                released_at: None,
+                times_pooled: 1,
+                first_response: false,
+                position: domain::Position::new(number + 1),
+            };
+            rows.push(row.to_values());
+        }
+        let mut tx = world.db.begin().await.unwrap();
+        PoolRow::TABLE.upsert(&mut tx, Suffix::Live, rows).await.unwrap();
+        tx.commit().await.unwrap();
+        world.db.run("ANALYZE").await.unwrap();
+        let sales = key("sales");
+        let select = PoolRow::TABLE.columns_of("p");
+        for line in [None, Some(&sales)] {
+            let filter = PoolFilter::default();
+            let part: Predicate<'_> = Box::new(|sql| super::query::push(sql, line, &filter));
+            let cursor =
+                Cursor { order: "pool".into(), keys: vec![3, at(2_000).micros()], id: clue(7).to_string() };
+            for paging in [
+                Paging::first(20),
+                Paging::Forward { first: 20, after: Some(cursor.clone()) },
+                Paging::Backward { last: 20, before: Some(cursor) },
+            ] {
+                let plan =
+                    explain(&world.db, &super::query::listing(&select), std::slice::from_ref(&part), &paging)
+                        .await;
+                let text = plan.join("\n");
+                assert!(text.contains("clue_pool_"), "{text}");
+                assert!(
+                    !text.contains("Sort") && !text.contains("TEMP B-TREE") && !text.contains("Seq Scan"),
+                    "{text}"
+                );
+            }
+        }
     })
     .await;
 }

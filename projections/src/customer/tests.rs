@@ -11,7 +11,7 @@ use domain::personal::Personal;
 
 use super::*;
 use crate::read::{Paging, Shown, Viewer};
-use crate::testing::*;
+use crate::tests::*;
 
 fn query(world: &World) -> CustomerQuery {
     CustomerQuery::new(world.db.clone(), Arc::new(FakeIndex))

@@ -5,7 +5,7 @@ use domain::operator::Role;
 
 use super::*;
 use crate::read::{Paging, Viewer};
-use crate::testing::*;
+use crate::tests::*;
 
 #[tokio::test]
 async fn each_stay_in_a_stage_is_one_interval_with_its_owner_and_seconds() {

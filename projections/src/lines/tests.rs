@@ -3,7 +3,7 @@
 use domain::business_line::{BusinessLineEvent, PolicyKind, Signal};
 
 use crate::Directory;
-use crate::testing::*;
+use crate::tests::*;
 
 #[tokio::test]
 async fn a_line_is_what_its_events_made_it() {

@@ -5,7 +5,7 @@ use domain::personal::Personal;
 use domain::team::TeamEvent;
 
 use crate::Directory;
-use crate::testing::*;
+use crate::tests::*;
 
 #[tokio::test]
 async fn roles_and_scope_follow_the_last_event_and_a_suspended_operator_is_no_viewer() {

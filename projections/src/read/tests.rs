@@ -13,7 +13,7 @@ use crate::clue_pool::{PoolFilter, PoolQuery};
 use crate::customer::CustomerQuery;
 use crate::fact_clue_stage::FactClueStageQuery;
 use crate::star_customers::{StarOrder, StarQuery};
-use crate::testing::*;
+use crate::tests::*;
 
 /// What one viewer sees of five clues: (1) own, (2) of the team, (3) of another team in the line,
 /// (4) pooled in the line, (5) of another line.
@@ -96,123 +96,62 @@ async fn seen(world: &World, viewer: &Viewer) -> Seen {
     Seen { listed, by_id, pool, customers, starred, facts }
 }
 
+const NOTHING: Seen =
+    Seen { listed: vec![], by_id: vec![], pool: vec![], customers: vec![], starred: vec![], facts: false };
+
+fn each(ids: &[u128], sight: Sight) -> Vec<(u128, Sight)> {
+    ids.iter().map(|n| (*n, sight)).collect()
+}
+
+/// Everything about some clues, at one sight.
+fn whole(ids: &[u128], sight: Sight) -> Seen {
+    let starred = ids.iter().copied().filter(|n| *n < 5).collect();
+    let (by_id, customers) = (each(ids, sight), each(ids, sight));
+    Seen { listed: ids.to_vec(), by_id, pool: vec![4], customers, starred, facts: true }
+}
+
+/// The work on one clue, and the pool of the line masked.
+fn work_and_pool(n: u128) -> Seen {
+    let seen = vec![(n, Sight::Clear), (4, Sight::Masked)];
+    Seen {
+        listed: vec![n],
+        by_id: seen.clone(),
+        pool: vec![4],
+        customers: seen,
+        starred: vec![n],
+        facts: false,
+    }
+}
+
 #[tokio::test]
 async fn each_role_sees_its_scope_and_nothing_beyond_in_every_query() {
     use Sight::{Clear, Masked, Redacted};
     on_each_database(|world| async move {
         world_of_five(&world).await;
-        let nothing = || Seen {
-            listed: vec![],
-            by_id: vec![],
-            pool: vec![],
-            customers: vec![],
-            starred: vec![],
-            facts: false,
-        };
-        let each = |ids: &[u128], sight| ids.iter().map(|n| (*n, sight)).collect::<Vec<_>>();
         let line = [1, 2, 3, 4];
         let all = [1, 2, 3, 4, 5];
+        let own = each(&[1], Clear);
+        let served = Seen { customers: each(&line, Clear), ..NOTHING };
+        let poolless =
+            Seen { listed: vec![1], by_id: own.clone(), customers: own, starred: vec![1], ..NOTHING };
         for (role, lines, teams, expected) in [
-            (
-                Role::Agent,
-                vec!["sales"],
-                vec![],
-                Seen {
-                    listed: vec![1],
-                    by_id: vec![(1, Clear), (4, Masked)],
-                    pool: vec![4],
-                    customers: vec![(1, Clear), (4, Masked)],
-                    starred: vec![1],
-                    facts: false,
-                },
-            ),
-            (
-                Role::Agent,
-                vec![],
-                vec![1],
-                Seen {
-                    listed: vec![1],
-                    by_id: vec![(1, Clear)],
-                    customers: vec![(1, Clear)],
-                    starred: vec![1],
-                    ..nothing()
-                },
-            ),
-            (
-                Role::TeamLead,
-                vec!["sales"],
-                vec![1],
-                Seen {
-                    listed: vec![2],
-                    by_id: vec![(2, Clear), (4, Masked)],
-                    pool: vec![4],
-                    customers: vec![(2, Clear), (4, Masked)],
-                    starred: vec![2],
-                    facts: false,
-                },
-            ),
-            (
-                Role::Manager,
-                vec!["sales"],
-                vec![],
-                Seen {
-                    listed: line.to_vec(),
-                    by_id: each(&line, Clear),
-                    pool: vec![4],
-                    customers: each(&line, Clear),
-                    starred: line.to_vec(),
-                    facts: true,
-                },
-            ),
-            (Role::ServiceRep, vec!["sales"], vec![], Seen { customers: each(&line, Clear), ..nothing() }),
-            (
-                Role::Bi,
-                vec!["sales"],
-                vec![],
-                Seen {
-                    listed: line.to_vec(),
-                    by_id: each(&line, Redacted),
-                    pool: vec![4],
-                    customers: each(&line, Redacted),
-                    starred: line.to_vec(),
-                    facts: true,
-                },
-            ),
-            (
-                Role::Auditor,
-                vec![],
-                vec![],
-                Seen {
-                    listed: all.to_vec(),
-                    by_id: each(&all, Clear),
-                    pool: vec![4],
-                    customers: each(&all, Clear),
-                    starred: line.to_vec(),
-                    facts: true,
-                },
-            ),
-            (
-                Role::Admin,
-                vec![],
-                vec![],
-                Seen {
-                    listed: all.to_vec(),
-                    by_id: each(&all, Redacted),
-                    pool: vec![4],
-                    customers: each(&all, Redacted),
-                    starred: line.to_vec(),
-                    facts: true,
-                },
-            ),
-            (Role::CallSupervisor, vec!["sales"], vec![1], nothing()),
-            (Role::Manager, vec![], vec![1], nothing()),
-            (Role::TeamLead, vec![], vec![], nothing()),
-            (Role::Bi, vec![], vec![], nothing()),
+            (Role::Agent, vec!["sales"], vec![], work_and_pool(1)),
+            (Role::Agent, vec![], vec![1], poolless),
+            (Role::TeamLead, vec!["sales"], vec![1], work_and_pool(2)),
+            (Role::Manager, vec!["sales"], vec![], whole(&line, Clear)),
+            (Role::ServiceRep, vec!["sales"], vec![], served),
+            (Role::Bi, vec!["sales"], vec![], whole(&line, Redacted)),
+            (Role::Auditor, vec![], vec![], whole(&all, Clear)),
+            (Role::Admin, vec![], vec![], whole(&all, Redacted)),
+            (Role::CallSupervisor, vec!["sales"], vec![1], NOTHING),
+            (Role::Manager, vec![], vec![1], NOTHING),
+            (Role::TeamLead, vec![], vec![], NOTHING),
+            (Role::Bi, vec![], vec![], NOTHING),
         ] {
             let who = viewer(1, role, &lines, &teams);
             assert_eq!(seen(&world, &who).await, expected, "{role:?} in {lines:?} {teams:?}");
         }
-        assert_eq!(seen(&world, &Viewer::default()).await, nothing(), "no role, no rows");
+        assert_eq!(seen(&world, &Viewer::default()).await, NOTHING, "no role, no rows");
         let mut two = viewer(1, Role::Agent, &["sales"], &[]);
         two.roles = BTreeSet::from([Role::Agent, Role::Bi]);
         let both = seen(&world, &two).await;

@@ -23,8 +23,8 @@ use std::collections::BTreeSet;
 use domain::envelope::Position;
 
 use crate::runner::{
-    Checkpoint, Inner, Lease, Model, Projector, RunError, Work, apply, checkpoint as checkpoints,
-    lease as leases, parked as parking,
+    Checkpoint, Inner, Lease, Model, ParkedEvent, Projector, RunError, Work, apply,
+    checkpoint as checkpoints, lease as leases, parked as parking,
 };
 use crate::sql::{Database, SqlError, Suffix, Tx, Value};
 use replay::Replay;
@@ -33,6 +33,8 @@ pub use compare::TableReport;
 
 /// How often a comparison may miss the one position at which both copies stand.
 const ATTEMPTS: usize = 20;
+/// How long a swap that was held off waits before it tries again.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 /// The copy catches up this often before the swap takes the last events under the lock.
 const ROUNDS: usize = 3;
 
@@ -178,8 +180,38 @@ async fn compare_at_rest(
     Err(RunError::Sql(SqlError::Unavailable("the read model never stood still to be compared".to_owned())))
 }
 
-/// Swaps names in one short transaction. `ahead`: the copy may be further than the live rows.
+/// Swaps names. A long query on the live tables may hold the swap off for a while: queries behind it
+/// would wait too, so the swap gives up soon and tries again.
 async fn swap(inner: &Inner, model: &Model, mut replay: Replay<'_>, ahead: bool) -> Result<(), RunError> {
+    let mut attempt = 1;
+    loop {
+        let mark = replay.mark();
+        match try_swap(inner, model, &mut replay, ahead).await {
+            Err(RunError::Sql(SqlError::Unavailable(reason))) if attempt < ATTEMPTS => {
+                tracing::info!(model = model.name(), reason, attempt, "the swap must wait");
+                replay.go_back(mark);
+                attempt += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
+    }
+    model.advance(replay.checkpoint.position);
+    if !inner.db.is_postgres() {
+        // SQLite keeps its statistics by name; they are small because of the limit.
+        inner.db.run("PRAGMA analysis_limit = 1000; ANALYZE").await?;
+    }
+    Ok(())
+}
+
+/// Swaps names in one short transaction. `ahead`: the copy may be further than the live rows.
+async fn try_swap(
+    inner: &Inner,
+    model: &Model,
+    replay: &mut Replay<'_>,
+    ahead: bool,
+) -> Result<(), RunError> {
     let projector = model.projector.as_ref();
     let name = model.name();
     let mut tx = inner.db.begin().await?;
@@ -192,6 +224,9 @@ async fn swap(inner: &Inner, model: &Model, mut replay: Replay<'_>, ahead: bool)
     } else {
         replay.finish_in(&mut tx, live.position).await?;
     }
+    if tx.is_postgres() {
+        tx.run("SET LOCAL lock_timeout = '1s'").await?;
+    }
     for table in projector.tables() {
         ddl::drop_copy(&mut tx, table, Suffix::Old).await?;
         ddl::rename(&mut tx, table, Suffix::Live, Suffix::Old).await?;
@@ -203,11 +238,6 @@ async fn swap(inner: &Inner, model: &Model, mut replay: Replay<'_>, ahead: bool)
     parking::unpark_all(&mut tx, name).await?;
     parking::park(&mut tx, &replay.parked).await?;
     tx.commit().await?;
-    model.advance(replay.checkpoint.position);
-    if !inner.db.is_postgres() {
-        // SQLite keeps its statistics by name; they are small because of the limit.
-        inner.db.run("PRAGMA analysis_limit = 1000; ANALYZE").await?;
-    }
     Ok(())
 }
 
@@ -279,7 +309,8 @@ pub(crate) async fn purge_copies(
             let mut none = BTreeSet::new();
             apply(tx, projector, Suffix::Old, &erasing, &mut none, inner.clock.now()).await?;
         } else {
-            delete_people(tx, projector, &erasing).await?;
+            // Rows of another version's code cannot be folded: they go altogether.
+            delete_people(tx, projector, Suffix::Old, &erasing).await?;
         }
     }
     for (suffix, kind) in [(Suffix::Next, "rebuild"), (Suffix::Check, "verify")] {
@@ -294,12 +325,38 @@ pub(crate) async fn purge_copies(
     Ok(())
 }
 
-/// Rows of another version's code cannot be folded: the erased people's rows go altogether.
-async fn delete_people(tx: &mut Tx, projector: &dyn Projector, erasing: &[Work<'_>]) -> Result<(), SqlError> {
+/// Deletes the rows of people whose erasure had to be parked, for an earlier event of theirs waits.
+/// Nobody's data outlives the key because a program cannot fold an event; a rebuild brings the
+/// redacted rows.
+pub(crate) async fn purge_parked(
+    tx: &mut Tx,
+    model: &Model,
+    work: &[Work<'_>],
+    parked: &[ParkedEvent],
+) -> Result<bool, SqlError> {
+    let projector = model.projector.as_ref();
+    let waits = |item: &&Work<'_>| parked.iter().any(|event| event.position == item.recorded.position);
+    let erasing: Vec<Work<'_>> = work.iter().filter(|item| item.erases()).filter(waits).cloned().collect();
+    if erasing.is_empty() || !projector.reads_personal() {
+        return Ok(false);
+    }
+    for suffix in [Suffix::Live, Suffix::Old] {
+        delete_people(tx, projector, suffix, &erasing).await?;
+    }
+    Ok(true)
+}
+
+/// Deletes everything about the people whom these events erase.
+async fn delete_people(
+    tx: &mut Tx,
+    projector: &dyn Projector,
+    suffix: Suffix,
+    erasing: &[Work<'_>],
+) -> Result<(), SqlError> {
     let people = Value::texts(erasing.iter().map(|item| &item.key));
     for table in projector.tables().iter().filter(|table| table.group == "customer_id") {
-        if ddl::exists(tx, table, Suffix::Old).await? {
-            let sql = format!("DELETE FROM {} WHERE customer_id = ANY($1)", table.named(Suffix::Old));
+        if ddl::exists(tx, table, suffix).await? {
+            let sql = format!("DELETE FROM {} WHERE customer_id = ANY($1)", table.named(suffix));
             tx.execute(&sql, std::slice::from_ref(&people)).await?;
         }
     }
@@ -311,7 +368,7 @@ async fn delete_people(tx: &mut Tx, projector: &dyn Projector, erasing: &[Work<'
 /// until they are vacuumed.
 pub(crate) async fn scrub(db: &Database, projector: &dyn Projector) -> Result<(), SqlError> {
     if !db.is_postgres() {
-        return db.run("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        return db.empty_journal().await;
     }
     for table in projector.tables().iter().filter(|table| table.group == "customer_id") {
         db.run(&format!("VACUUM {}", table.name)).await?;

@@ -26,6 +26,13 @@ pub(super) struct Replay<'a> {
     parked_keys: BTreeSet<String>,
 }
 
+/// Where a replay was before a transaction.
+pub(super) struct Mark {
+    checkpoint: Checkpoint,
+    parked: usize,
+    parked_keys: BTreeSet<String>,
+}
+
 impl<'a> Replay<'a> {
     /// Drops what an interrupted replay left, and begins with empty tables.
     pub async fn begin(
@@ -87,6 +94,18 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    /// Where the replay is, to be kept before a transaction that may fail.
+    pub fn mark(&self) -> Mark {
+        Mark { checkpoint: self.checkpoint, parked: self.parked.len(), parked_keys: self.parked_keys.clone() }
+    }
+
+    /// Goes back to where the database is after a transaction failed.
+    pub fn go_back(&mut self, mark: Mark) {
+        self.checkpoint = mark.checkpoint;
+        self.parked.truncate(mark.parked);
+        self.parked_keys = mark.parked_keys;
+    }
+
     /// How many events of the chunk are not behind the target and readable by this program.
     fn within(&self, chunk: &Chunk, target: Position) -> Result<usize, RunError> {
         let (count, newer) = readable(self.model.projector.as_ref(), chunk);
@@ -100,7 +119,7 @@ impl<'a> Replay<'a> {
     /// Writes the next `count` events of the chunk, which begins at the checkpoint. What the database
     /// refuses is found by halving and parks, as it does in the live model.
     async fn write(&mut self, chunk: &Arc<Chunk>, count: usize) -> Result<(), RunError> {
-        let mut ranges = vec![0..count];
+        let mut ranges: Vec<Range<usize>> = std::iter::once(0..count).collect();
         while let Some(range) = ranges.pop() {
             match self.write_range(chunk, range.clone()).await {
                 Err(RunError::Sql(SqlError::Data { .. })) if range.len() > 1 => {
@@ -117,12 +136,10 @@ impl<'a> Replay<'a> {
 
     async fn write_range(&mut self, chunk: &Chunk, range: Range<usize>) -> Result<(), RunError> {
         let mut tx = self.inner.db.begin().await?;
-        let before = (self.checkpoint, self.parked.len(), self.parked_keys.clone());
+        let mark = self.mark();
         let written = self.write_in(&mut tx, chunk, range).await;
         if written.is_err() {
-            self.checkpoint = before.0;
-            self.parked.truncate(before.1);
-            self.parked_keys = before.2;
+            self.go_back(mark);
             tx.rollback().await?;
             return written;
         }

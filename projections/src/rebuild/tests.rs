@@ -10,7 +10,7 @@ use domain::envelope::RecordedEvent;
 use crate::clue_pool::CluePool;
 use crate::runner::{Batch, Config, Projector, RunError};
 use crate::sql::TableDef;
-use crate::testing::*;
+use crate::tests::*;
 
 #[tokio::test]
 async fn every_model_equals_its_replay_and_a_rebuild_changes_no_row() {

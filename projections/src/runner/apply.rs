@@ -129,7 +129,9 @@ async fn apply_batch(
                 table.flush(tx, suffix).await?;
             }
             applied.changes.extend(batch.changes());
-            applied.erased.extend(work.iter().filter(accepted).filter_map(erases));
+            applied.erased.extend(
+                work.iter().filter(accepted).filter(|item| item.erases()).map(|item| item.recorded.position),
+            );
             break;
         };
         // The batch holds half of an event now: fold again without the poison and its successors.
@@ -150,10 +152,11 @@ async fn apply_batch(
     Ok(())
 }
 
-/// The position of an event that erases somebody.
-fn erases(item: &Work<'_>) -> Option<Position> {
-    let erases = matches!(item.decoded, Decoded::Event(Event::Customer(CustomerEvent::Erased { .. })));
-    erases.then_some(item.recorded.position)
+impl Work<'_> {
+    /// Whether the event erases somebody.
+    pub fn erases(&self) -> bool {
+        matches!(self.decoded, Decoded::Event(Event::Customer(CustomerEvent::Erased { .. })))
+    }
 }
 
 pub(crate) fn park(projector: &dyn Projector, item: &Work<'_>, reason: &str, now: Instant) -> ParkedEvent {

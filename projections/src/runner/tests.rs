@@ -12,7 +12,7 @@ use super::*;
 use crate::clue_pool::CluePool;
 use crate::read_models;
 use crate::sql::TableDef;
-use crate::testing::*;
+use crate::tests::*;
 
 fn config(batch: usize) -> Config {
     Config { batch, ..Config::default() }
@@ -112,8 +112,9 @@ async fn a_second_process_stands_by_and_a_fenced_one_cannot_commit() {
     .await;
 }
 
-/// The pool, unable to fold one event until it is mended.
+/// A read model that cannot fold one event until it is mended.
 struct Brittle {
+    model: Arc<dyn Projector>,
     breaks_at: Arc<AtomicI64>,
 }
 
@@ -138,7 +139,7 @@ impl Batch for BrittleBatch {
 #[async_trait]
 impl Projector for Brittle {
     fn name(&self) -> &'static str {
-        "clue_pool"
+        self.model.name()
     }
 
     fn version(&self) -> i64 {
@@ -146,15 +147,19 @@ impl Projector for Brittle {
     }
 
     fn tables(&self) -> &'static [&'static TableDef] {
-        CluePool.tables()
+        self.model.tables()
+    }
+
+    fn reads_personal(&self) -> bool {
+        self.model.reads_personal()
     }
 
     fn key(&self, event: &RecordedEvent) -> Option<String> {
-        CluePool.key(event)
+        self.model.key(event)
     }
 
     fn batch(&self) -> Box<dyn Batch> {
-        Box::new(BrittleBatch(CluePool.batch(), self.breaks_at.load(Ordering::SeqCst)))
+        Box::new(BrittleBatch(self.model.batch(), self.breaks_at.load(Ordering::SeqCst)))
     }
 }
 
@@ -171,7 +176,7 @@ async fn a_poison_event_parks_its_key_alone_and_a_retry_folds_it_in_order() {
             |e: &&RecordedEvent| CluePool.key(e) == Some(key.clone()) && e.position >= poison.position;
         let waiting: Vec<Position> = events.iter().filter(concerned).map(|e| e.position).collect();
 
-        let model = Arc::new(Brittle { breaks_at: Arc::clone(&breaks_at) });
+        let model = Arc::new(Brittle { model: Arc::new(CluePool), breaks_at: Arc::clone(&breaks_at) });
         let projections = world.with(config(4), vec![model]);
         projections.catch_up().await.unwrap();
         let parked = projections.parked(Some("clue_pool"), 100).await.unwrap();
@@ -330,6 +335,34 @@ async fn a_long_log_is_loaded_beside_before_the_first_row_serves() {
         }
         projections.catch_up().await.unwrap();
         assert_eq!(world.dump_all().await, loaded);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_must_wait_takes_the_rows_away_all_the_same() {
+    on_each_database(|world| async move {
+        world.define_line("sales");
+        world.register(1, "sales", "金丝雀", "+8613800138001");
+        world.register(2, "sales", "王", "+8613800138002");
+        let poison = world.capture(1, 1, "sales");
+        let breaks_at = Arc::new(AtomicI64::new(poison.get()));
+        let index: Arc<dyn BlindIndex> = Arc::new(FakeIndex);
+        let model = Arc::new(crate::customer::Customers::new(index));
+        let brittle = Arc::new(Brittle { model, breaks_at: Arc::clone(&breaks_at) });
+        let projections = world.with(config(10), vec![brittle]);
+        projections.catch_up().await.unwrap();
+        assert_eq!(world.number("SELECT count(*) FROM customers").await, 2);
+        world.erase(1);
+        projections.catch_up().await.unwrap();
+        assert_eq!(projections.parked(None, 10).await.unwrap().len(), 2);
+        assert_eq!(world.number("SELECT count(*) FROM customers").await, 1);
+        assert_eq!(world.number("SELECT count(*) FROM customer_contact").await, 1);
+        breaks_at.store(0, Ordering::SeqCst);
+        let report = projections.rebuild("customer", &|_| {}).await.unwrap();
+        assert!(!report.is_equal() && report.swapped);
+        assert_eq!(world.number("SELECT count(*) FROM customers WHERE erased_at IS NOT NULL").await, 1);
+        assert_eq!(projections.parked(None, 10).await.unwrap(), []);
     })
     .await;
 }

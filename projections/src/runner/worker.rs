@@ -62,7 +62,8 @@ impl Worker {
             lease,
             checkpoint,
             limit: config.batch,
-            scrub: false,
+            // What a crash may have left. PostgreSQL's own vacuum comes to it by itself.
+            scrub: !inner.db.is_postgres(),
         }))
     }
 
@@ -94,15 +95,17 @@ impl Worker {
         // First, for this locks the row: a rebuild's swap and a retry wait for us, or we for them.
         let to = self.move_checkpoint(&mut tx, chunk, count).await?;
         let mut applied = Applied::default();
+        let mut purged = false;
         if !work.is_empty() {
             let mut keys = parked::keys(&mut tx, projector.name()).await?;
             applied = apply(&mut tx, projector.as_ref(), Suffix::Live, &work, &mut keys, now).await?;
             parked::park(&mut tx, &applied.parked).await?;
             rebuild::purge_copies(&mut tx, &self.inner, &self.model, &work, &applied.erased).await?;
+            purged = rebuild::purge_parked(&mut tx, &self.model, &work, &applied.parked).await?;
         }
         tx.commit().await?;
         self.checkpoint = to;
-        self.scrub |= !applied.erased.is_empty();
+        self.scrub |= purged || !applied.erased.is_empty();
         self.tell(applied, count);
         Ok(())
     }
@@ -205,13 +208,18 @@ impl Worker {
         let mut wake = self.inner.wake.clone();
         let (shortest, longest) = (self.inner.config.poll_min, self.inner.config.poll_max);
         let mut pause = shortest;
+        let mut tried = false;
         self.model.set(State::Following);
         while !*stop.borrow() {
-            if self.step().await? > 0 {
+            let applied = self.step().await?;
+            // Erased rows go at once; when that failed, at the next rest.
+            if applied == 0 || !std::mem::replace(&mut tried, self.scrub) {
+                self.scrub().await;
+            }
+            if applied > 0 {
                 pause = shortest;
                 continue;
             }
-            self.scrub().await;
             let woken = async {
                 if let Some(wake) = wake.as_mut()
                     && wake.changed().await.is_ok()
@@ -264,6 +272,7 @@ pub(crate) async fn run(inner: Arc<Inner>, model: Arc<Model>, mut stop: watch::R
     while !*stop.borrow() {
         let result = match Worker::start(&inner, &model).await {
             Ok(Some(mut worker)) => {
+                backoff = inner.config.poll_max;
                 let result = worker.follow(&mut stop).await;
                 if !matches!(result, Err(RunError::Fenced)) {
                     worker.finish().await;

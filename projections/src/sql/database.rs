@@ -166,6 +166,17 @@ impl Database {
         })
     }
 
+    /// Empties SQLite's write-ahead log into the file; nothing to do on PostgreSQL.
+    ///
+    /// # Errors
+    /// [`SqlError::Unavailable`] while somebody still reads from the log.
+    pub async fn empty_journal(&self) -> Result<(), SqlError> {
+        let Self::Sqlite { writer, .. } = self else { return Ok(()) };
+        let row = writer.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        let busy: i64 = Row::Sqlite(row).get(0)?;
+        if busy == 0 { Ok(()) } else { Err(SqlError::Unavailable("the journal is being read".to_owned())) }
+    }
+
     /// Whether it is PostgreSQL.
     #[must_use]
     pub const fn is_postgres(&self) -> bool {

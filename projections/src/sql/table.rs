@@ -1,7 +1,5 @@
 //! Tables of read models, and writing many rows at once.
 
-use std::fmt::Write as _;
-
 use super::error::SqlError;
 use super::tx::Tx;
 use super::value::{Kind, Value};
@@ -174,18 +172,12 @@ fn chunks<T>(rows: Vec<T>, size: impl Fn(usize) -> usize) -> Vec<Vec<T>> {
     out
 }
 
-/// `VALUES ($1, $2), ($3, $4)`.
+/// `VALUES (?, ?), (?, ?)`, for SQLite. Nameless, for it finds the name of a parameter by walking all
+/// names, and the driver asks for each: half of the time of a large write went there.
 fn values(sql: &mut String, rows: usize, columns: usize) {
+    let row = format!("({})", vec!["?"; columns].join(", "));
     sql.push_str("VALUES ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(sql, "{comma}${}", row * columns + column + 1);
-        }
-        sql.push(')');
-    }
+    sql.push_str(&vec![row.as_str(); rows].join(", "));
 }
 
 /// `unnest($1::bigint[], $2::text[])`.

@@ -7,7 +7,7 @@ use domain::operator::Role;
 use super::rows::*;
 use super::*;
 use crate::read::{Paging, Viewer};
-use crate::testing::*;
+use crate::tests::*;
 
 fn query(world: &World) -> StarQuery {
     StarQuery::new(world.db.clone())

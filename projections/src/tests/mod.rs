@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 pub use doubles::*;
 
+use crate::read::{Listing, Predicate};
 use crate::runner::{Clock, Config, Ports, Projections, Projector};
 use crate::sql::{Database, Kind, Suffix, TableDef, Value};
 use crate::{Viewer, read_models};
@@ -438,4 +439,17 @@ pub fn viewer(n: u128, role: Role, lines: &[&str], teams: &[u128]) -> Viewer {
         teams: teams.iter().map(|n| team(*n)).collect(),
     };
     Viewer::operator(operator(n), BTreeSet::from([role]), scope)
+}
+
+/// How the database would answer a listing.
+pub(crate) async fn explain(
+    db: &Database,
+    listing: &Listing<'_>,
+    parts: &[Predicate<'_>],
+    paging: &crate::Paging,
+) -> Vec<String> {
+    let sql = listing.sql(parts, paging);
+    let (explain, column) = if db.is_postgres() { ("EXPLAIN ", 0) } else { ("EXPLAIN QUERY PLAN ", 3) };
+    let rows = db.fetch(&format!("{explain}{}", sql.text()), sql.params()).await.unwrap();
+    rows.iter().map(|row| row.get::<String>(column).unwrap()).collect()
 }
