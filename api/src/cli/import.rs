@@ -72,5 +72,12 @@ fn print(summary: &Summary) {
     if let Some(file) = &summary.rejected_file {
         println!("rejected rows with line, column and reason: {}", file.display());
     }
-    eprintln!("read as {:?}; correlation id of this run: {}", summary.layout, summary.run);
+    let layout = &summary.layout;
+    let header = if layout.header.is_some() { "with" } else { "without" };
+    let separator = char::from(layout.dialect.separator);
+    eprintln!(
+        "read as {:?}, separator {separator:?}, {header} header, {} columns",
+        layout.dialect.encoding, layout.columns
+    );
+    eprintln!("correlation id of this run: {}", summary.run);
 }

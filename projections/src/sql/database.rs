@@ -72,6 +72,8 @@ impl Database {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(PATIENCE * 6)
+            // Read models stand in line here while the log is replayed; that is no news.
+            .acquire_slow_threshold(PATIENCE * 6)
             .connect_with(options.clone())
             .await?;
         let readers = SqlitePoolOptions::new()
