@@ -158,7 +158,8 @@ fn services(app: &App, config: &Config, keys: &Keys) -> Services {
 
 fn prepare(services: Arc<Services>) -> Prepare {
     Box::new(move |request, context| {
-        let loaders = Loaders::new(services.clone(), context.caller.operator_id);
-        request.data(Session::new(services.clone(), context.clone())).data(loaders)
+        let session = Session::new(services.clone(), context.clone());
+        let loaders = Loaders::new(&session);
+        request.data(session).data(loaders)
     })
 }

@@ -11,12 +11,12 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use domain::ids::{ClueId, CustomerId, OperatorId};
 use domain::values::LineKey;
 use projections::Viewer;
-use projections::clue_list::{ClueItem, FieldItem};
-use projections::customer::CustomerItem;
-use projections::star_customers::ReasonItem;
+use projections::clue_list::{ClueItem, ClueList, FieldItem};
+use projections::customer::{CustomerItem, Customers};
+use projections::star_customers::{ReasonItem, StarCustomers};
 
 use super::error::ApiError;
-use super::services::Services;
+use super::services::{Services, Session, Wanted};
 
 /// The loaders of a request, made when they are first needed.
 pub struct Loaders {
@@ -29,6 +29,7 @@ pub struct Loaders {
 pub struct Source {
     services: Arc<Services>,
     operator_id: OperatorId,
+    wanted: Wanted,
 }
 
 /// The custom fields of a clue.
@@ -44,10 +45,13 @@ pub struct CluesOf(pub CustomerId);
 pub struct ReasonsOf(pub CustomerId, pub LineKey);
 
 impl Loaders {
-    /// Loaders of a caller.
+    /// Loaders of a session's caller.
     #[must_use]
-    pub const fn new(services: Arc<Services>, operator_id: OperatorId) -> Self {
-        Self { source: Source { services, operator_id }, loader: OnceLock::new() }
+    pub fn new(session: &Session) -> Self {
+        let services = session.services.clone();
+        let operator_id = session.request.caller.operator_id;
+        let source = Source { services, operator_id, wanted: session.wanted() };
+        Self { source, loader: OnceLock::new() }
     }
 
     /// The loader of all keys.
@@ -57,9 +61,11 @@ impl Loaders {
 }
 
 impl Source {
-    /// What the caller may see now; nothing once suspended.
-    fn viewer(&self) -> Viewer {
-        self.services.directory.now().viewer(self.operator_id).unwrap_or_default()
+    /// What the caller may see now, nothing once suspended; after the read model shows what the
+    /// request asked for.
+    async fn viewer(&self, model: &str) -> Result<Viewer, ApiError> {
+        self.wanted.settle(&self.services, &[model]).await?;
+        Ok(self.services.directory.now().viewer(self.operator_id).unwrap_or_default())
     }
 }
 
@@ -68,7 +74,7 @@ impl Loader<ClueId> for Source {
     type Error = ApiError;
 
     async fn load(&self, keys: &[ClueId]) -> Result<HashMap<ClueId, ClueItem>, ApiError> {
-        Ok(self.services.clues.by_ids(&self.viewer(), keys).await?)
+        Ok(self.services.clues.by_ids(&self.viewer(ClueList::NAME).await?, keys).await?)
     }
 }
 
@@ -77,7 +83,7 @@ impl Loader<CustomerId> for Source {
     type Error = ApiError;
 
     async fn load(&self, keys: &[CustomerId]) -> Result<HashMap<CustomerId, CustomerItem>, ApiError> {
-        Ok(self.services.customers.by_ids(&self.viewer(), keys).await?)
+        Ok(self.services.customers.by_ids(&self.viewer(Customers::NAME).await?, keys).await?)
     }
 }
 
@@ -87,7 +93,7 @@ impl Loader<FieldsOf> for Source {
 
     async fn load(&self, keys: &[FieldsOf]) -> Result<HashMap<FieldsOf, Vec<FieldItem>>, ApiError> {
         let ids: Vec<ClueId> = keys.iter().map(|key| key.0).collect();
-        let found = self.services.clues.fields(&self.viewer(), &ids).await?;
+        let found = self.services.clues.fields(&self.viewer(ClueList::NAME).await?, &ids).await?;
         Ok(found.into_iter().map(|(id, fields)| (FieldsOf(id), fields)).collect())
     }
 }
@@ -98,7 +104,7 @@ impl Loader<CluesOf> for Source {
 
     async fn load(&self, keys: &[CluesOf]) -> Result<HashMap<CluesOf, Vec<ClueItem>>, ApiError> {
         let ids: Vec<CustomerId> = keys.iter().map(|key| key.0).collect();
-        let found = self.services.clues.of_customers(&self.viewer(), &ids).await?;
+        let found = self.services.clues.of_customers(&self.viewer(ClueList::NAME).await?, &ids).await?;
         Ok(found.into_iter().map(|(id, clues)| (CluesOf(id), clues)).collect())
     }
 }
@@ -109,7 +115,7 @@ impl Loader<ReasonsOf> for Source {
 
     async fn load(&self, keys: &[ReasonsOf]) -> Result<HashMap<ReasonsOf, Vec<ReasonItem>>, ApiError> {
         let ids: Vec<CustomerId> = keys.iter().map(|key| key.0).collect();
-        let found = self.services.stars.reasons(&self.viewer(), &ids).await?;
+        let found = self.services.stars.reasons(&self.viewer(StarCustomers::NAME).await?, &ids).await?;
         Ok(found.into_iter().map(|((id, line), reasons)| (ReasonsOf(id, line), reasons)).collect())
     }
 }

@@ -25,5 +25,7 @@ pub mod scalars;
 mod schema;
 pub mod services;
 pub mod star;
+#[cfg(test)]
+mod tests;
 
 pub use schema::{ApiSchema, schema, sdl};

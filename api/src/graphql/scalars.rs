@@ -16,6 +16,8 @@ use async_graphql::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position(pub domain::Position);
 
+/// Place of an event in the log. Mutations return it, queries wait for it, subscriptions resume
+/// behind it. A string of decimal digits.
 #[Scalar(name = "Position")]
 impl ScalarType for Position {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -33,6 +35,7 @@ impl ScalarType for Position {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Long(pub i64);
 
+/// A whole number that may exceed 32 bits. A string of decimal digits, with a minus sign below zero.
 #[Scalar(name = "Long")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -60,6 +63,8 @@ impl ScalarType for Long {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money(pub domain::values::Money);
 
+/// An amount: the number of minor units (fen, cents), a space, and the ISO 4217 currency. For
+/// example `"12800000 CNY"` is 128,000 yuan.
 #[Scalar(name = "Money")]
 impl ScalarType for Money {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -84,6 +89,7 @@ impl ScalarType for Money {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub domain::Instant);
 
+/// A point in time: RFC 3339, read with any offset, written in UTC with microseconds.
 #[Scalar(name = "Instant")]
 impl ScalarType for Instant {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -102,6 +108,7 @@ impl ScalarType for Instant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uuid(pub uuid::Uuid);
 
+/// A UUID, hyphenated. As a `commandId` it is of version 7 and new for every intent.
 #[Scalar(name = "UUID")]
 impl ScalarType for Uuid {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -122,6 +129,7 @@ impl ScalarType for Uuid {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal(pub String);
 
+/// A decimal number, exactly as it was given. A string such as `"12.50"`.
 #[Scalar(name = "Decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -141,6 +149,7 @@ impl ScalarType for Decimal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Date(pub String);
 
+/// A calendar day without a time, `YYYY-MM-DD`.
 #[Scalar(name = "Date")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {

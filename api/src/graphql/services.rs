@@ -1,6 +1,7 @@
 //! What resolvers work with, and who they work for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_graphql::Context;
@@ -60,7 +61,14 @@ pub struct Session {
     pub snapshot: Arc<Snapshot>,
     /// The request.
     pub request: RequestContext,
+    /// The position that the answer must show, in all of its parts.
+    wanted: Wanted,
 }
+
+/// The highest position that a request asked for. A field that reads another read model waits for
+/// it as well, or the parts of one answer would be of different times.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted(Arc<AtomicI64>);
 
 /// What a mutation came to.
 pub enum Outcome {
@@ -85,7 +93,13 @@ impl Session {
         let caller = &request.caller;
         let viewer = Viewer::operator(caller.operator_id, caller.roles.clone(), caller.scope.clone());
         let snapshot = services.directory.now();
-        Self { services, viewer, snapshot, request }
+        Self { services, viewer, snapshot, request, wanted: Wanted::default() }
+    }
+
+    /// The position that the answer must show.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        self.wanted.clone()
     }
 
     /// Runs a use case for the caller.
@@ -116,13 +130,30 @@ impl Session {
         }
     }
 
-    /// Waits until read models have come to a position, but not for long.
+    /// Waits until read models have come to a position, but not for long. Whatever else the request
+    /// reads then waits for it too.
     ///
     /// # Errors
     /// `stale` when they have not, with where they are.
     pub async fn at_least(&self, models: &[&str], position: Option<Position>) -> Result<(), ApiError> {
-        let Some(Position(position)) = position else { return Ok(()) };
-        match self.services.projections.wait_for(models, position, PATIENCE).await {
+        if let Some(Position(position)) = position {
+            self.wanted.0.fetch_max(position.get(), Ordering::Relaxed);
+        }
+        self.wanted.settle(&self.services, models).await
+    }
+}
+
+impl Wanted {
+    /// Waits until read models show what the request asked for.
+    ///
+    /// # Errors
+    /// `stale` when they do not in time, with where they are.
+    pub async fn settle(&self, services: &Services, models: &[&str]) -> Result<(), ApiError> {
+        let position = domain::Position::new(self.0.load(Ordering::Relaxed));
+        if position == domain::Position::ZERO {
+            return Ok(());
+        }
+        match services.projections.wait_for(models, position, PATIENCE).await {
             Ok(()) => Ok(()),
             Err(WaitError::Stale { at, wanted }) => Err(ApiError::stale(wanted, at)),
             Err(WaitError::Sql(error)) => Err(ApiError::internal(&error)),

@@ -42,8 +42,7 @@ pub struct FieldOptionInput {
     /// What people call it.
     pub label: Text<Label>,
     /// Whether clues may no longer take it.
-    #[graphql(default)]
-    pub retired: bool,
+    pub retired: Option<bool>,
 }
 
 /// A reason for which a clue may be lost.
@@ -223,7 +222,7 @@ impl BusinessLineMutation {
         let option = |option: FieldOptionInput| FieldOption {
             key: option.key.0,
             label: option.label.0,
-            retired: option.retired,
+            retired: option.retired.unwrap_or(false),
         };
         let field = FieldDefinition {
             key: input.key.0,

@@ -55,7 +55,7 @@ impl ClueQuery {
         &self,
         ctx: &Context<'_>,
         filter: Option<ClueFilterInput>,
-        #[graphql(default)] sort: ClueSort,
+        #[graphql(desc = "By last change when absent.")] sort: Option<ClueSort>,
         first: Option<i32>,
         after: Option<String>,
         last: Option<i32>,
@@ -68,7 +68,8 @@ impl ClueQuery {
         let arguments = PageArguments { first, after, last, before };
         let paging = arguments.paging(services.page_size, &services.cursors, CLUES)?;
         session.at_least(&[ClueList::NAME], at_least).await?;
-        let page = services.clues.page(&session.viewer, &filter, sort.into(), &paging).await;
+        let page =
+            services.clues.page(&session.viewer, &filter, sort.unwrap_or_default().into(), &paging).await;
         let page = page.map_err(ApiError::from)?.map(|item| ClueNode::new(item, session));
         Ok(Connection::new(page, &services.cursors, CLUES))
     }
@@ -79,11 +80,13 @@ impl ClueQuery {
         &self,
         ctx: &Context<'_>,
         filter: Option<ClueFilterInput>,
-        #[graphql(desc = "How far to count, at most 100,000.", default_with = "COUNT")] limit: i32,
+        #[graphql(desc = "How far to count, at most 100,000; 1,000 when absent.")] limit: Option<i32>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<ClueCount> {
         let session = session(ctx)?;
-        let limit = u32::try_from(limit).ok().filter(|limit| (1..=MAX_COUNT.unsigned_abs()).contains(limit));
+        let limit = u32::try_from(limit.unwrap_or(COUNT))
+            .ok()
+            .filter(|limit| (1..=MAX_COUNT.unsigned_abs()).contains(limit));
         let limit = limit.ok_or_else(|| ApiError::bad_input("clues are counted up to 1 to 100,000"))?;
         let filter = filter.unwrap_or_default().filter(session)?;
         session.at_least(&[ClueList::NAME], at_least).await?;

@@ -85,9 +85,8 @@ mutation_input! {
         line: Text<LineKey>,
         /// One to five.
         tier: i32,
-        /// What that rests on.
-        #[graphql(default_with = "StarBasis::Person")]
-        basis: StarBasis,
+        /// What that rests on; a person's judgement when absent.
+        basis: Option<StarBasis>,
         /// Until when.
         expires_at: Option<Instant>,
     }
@@ -239,7 +238,7 @@ impl CustomerMutation {
     ) -> async_graphql::Result<CustomerPayload> {
         let tier = u8::try_from(input.tier).ok().and_then(|tier| StarTier::try_from(tier).ok());
         let tier = tier.ok_or_else(|| ApiError::bad_input("a customer has 1 to 5 stars"))?;
-        let (line, basis) = (input.line.0, input.basis.into());
+        let (line, basis) = (input.line.0, input.basis.unwrap_or(StarBasis::Person).into());
         let expires_at = input.expires_at.map(|instant| instant.0);
         change!(ctx, input, CustomerChange::GrantStar { line, tier, basis, expires_at })
     }

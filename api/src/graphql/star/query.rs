@@ -40,7 +40,7 @@ impl StarQueries {
         &self,
         ctx: &Context<'_>,
         line: Text<LineKey>,
-        #[graphql(default)] sort: StarSort,
+        #[graphql(desc = "By score when absent.")] sort: Option<StarSort>,
         first: Option<i32>,
         after: Option<String>,
         last: Option<i32>,
@@ -52,7 +52,8 @@ impl StarQueries {
         let arguments = PageArguments { first, after, last, before };
         let paging = arguments.paging(services.page_size, &services.cursors, STARS)?;
         session.at_least(&[StarCustomers::NAME], at_least).await?;
-        let page = services.stars.page(&session.viewer, &line.0, sort.into(), &paging).await;
+        let page =
+            services.stars.page(&session.viewer, &line.0, sort.unwrap_or_default().into(), &paging).await;
         let page = page.map_err(ApiError::from)?.map(|item| ScoreNode::new(item, session));
         Ok(Connection::new(page, &services.cursors, STARS))
     }

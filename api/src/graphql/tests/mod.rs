@@ -1,0 +1,8 @@
+//! The schema as a contract, and every topic over HTTP on a real store.
+
+mod clues;
+mod contract;
+mod customers;
+mod live;
+mod people;
+mod world;
