@@ -4,7 +4,6 @@
 //! names are in the log. The rest is a guess from the first rows; whatever the map states is taken.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -38,19 +37,6 @@ pub struct Layout {
     pub(super) header_raw: Vec<u8>,
     /// Where the first row behind the header begins: byte and line.
     pub(super) data: (u64, u64),
-}
-
-/// In words, and without the names of columns: a header that was guessed wrongly holds a person.
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let encoding = match self.dialect.encoding {
-            Encoding::Utf8 => "UTF-8",
-            Encoding::Gb18030 => "GB18030",
-        };
-        let separator = char::from(self.dialect.separator);
-        let header = if self.header.is_some() { "with" } else { "without" };
-        write!(f, "{encoding}, {} columns between {separator:?}, {header} a header", self.columns)
-    }
 }
 
 /// Looks at a file.
