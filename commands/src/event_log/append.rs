@@ -117,6 +117,8 @@ pub struct Append {
     pub new_keys: Vec<WrappedKey>,
     /// People whose data keys are to be destroyed.
     pub destroy_keys: Vec<SubjectId>,
+    /// Whether its commit may wait for others like it: see `Appender::gather`.
+    pub bulk: bool,
 }
 
 impl Append {
@@ -131,6 +133,7 @@ impl Append {
             release_owners: Vec::new(),
             new_keys: Vec::new(),
             destroy_keys: Vec::new(),
+            bulk: false,
         }
     }
 

@@ -38,7 +38,7 @@ pub use sqlite::SqliteLog;
 pub use store::LogEventStore;
 pub use stream::StreamRepository;
 pub use verify::{LogFault, LogReport, verify};
-pub use writer::{Appender, PendingAppend, Permit};
+pub use writer::{Appender, Gathering, PendingAppend, Permit};
 
 /// The write side of the log.
 #[async_trait]

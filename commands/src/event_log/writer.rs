@@ -4,12 +4,14 @@
 //! conflict is answered to its own caller alone. When its reply is lost, the command ids are looked
 //! up before anything is sent again, so that nothing is appended twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::ids::CommandId;
 use domain::{Instant, Position};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant as Deadline;
 
 use super::append::{Append, AppendError, Appended, StoredCommand};
 use crate::clock::SharedClock;
@@ -23,6 +25,10 @@ const QUEUE: usize = 4_096;
 /// How often a commit is tried while the store does not answer, with a growing pause between.
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How long a commit of bulk appends waits for more of them.
+const LONGEST_GATHER: Duration = Duration::from_secs(1);
+/// How long it waits for the next of them.
+const LONGEST_GAP: Duration = Duration::from_millis(50);
 
 /// What a backend does with a batch.
 #[async_trait]
@@ -83,6 +89,16 @@ struct Request {
 pub struct Appender {
     queue: mpsc::Sender<Request>,
     appended: watch::Receiver<Position>,
+    gatherings: Arc<watch::Sender<usize>>,
+}
+
+/// While it lives, commits of bulk appends wait for a full batch.
+pub struct Gathering(Arc<watch::Sender<usize>>);
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 /// A place in the queue. Handing in through it never waits.
@@ -96,8 +112,9 @@ impl Appender {
     pub(super) fn start<B: Backend>(backend: B, head: Position, clock: SharedClock) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         let (announce, appended) = watch::channel(head);
-        tokio::spawn(Writer { backend, requests, announce, clock }.run());
-        Self { queue, appended }
+        let (gatherings, gathering) = watch::channel(0);
+        tokio::spawn(Writer { backend, requests, announce, gathering, clock }.run());
+        Self { queue, appended, gatherings: Arc::new(gatherings) }
     }
 
     /// A place in the queue, once there is one.
@@ -106,6 +123,15 @@ impl Appender {
     /// When the writer has ended.
     pub async fn permit(&self) -> Result<Permit, AppendError> {
         self.queue.clone().reserve_owned().await.map(Permit).map_err(|_| writer_ended())
+    }
+
+    /// Lets commits wait while they hold nothing but bulk appends, until there is a full batch of
+    /// them. Whoever gathers hands in more without waiting for what was handed in, and gives the
+    /// gathering up before waiting for that. An append of anybody else ends the wait at once.
+    #[must_use]
+    pub fn gather(&self) -> Gathering {
+        self.gatherings.send_modify(|count| *count += 1);
+        Gathering(self.gatherings.clone())
     }
 
     /// The last position that this writer appended.
@@ -148,6 +174,8 @@ struct Writer<B> {
     backend: B,
     requests: mpsc::Receiver<Request>,
     announce: watch::Sender<Position>,
+    /// How many gather at this moment.
+    gathering: watch::Receiver<usize>,
     clock: SharedClock,
 }
 
@@ -162,22 +190,49 @@ impl<B: Backend> Writer<B> {
                     None => return,
                 },
             };
-            let mut bytes = first.append.bytes();
-            let mut batch = vec![first];
-            // What gives something up goes alone: see `Append::gives_up`.
-            while batch.len() < MAX_APPENDS && bytes < MAX_BYTES && !batch[0].append.gives_up() {
-                let Ok(next) = self.requests.try_recv() else { break };
-                if next.append.gives_up() {
-                    held = Some(next);
-                    break;
-                }
-                bytes += next.append.bytes();
-                batch.push(next);
-            }
+            let batch = self.collect(first, &mut held).await;
             metrics::histogram!("event_log_batch_appends")
                 .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
             self.commit(batch).await;
         }
+    }
+
+    /// The next batch: what is in the queue, and if that is bulk, what is gathered.
+    async fn collect(&mut self, first: Request, held: &mut Option<Request>) -> Vec<Request> {
+        let deadline = Deadline::now() + LONGEST_GATHER;
+        let (mut bytes, mut bulk) = (first.append.bytes(), first.append.bulk);
+        let mut batch = vec![first];
+        // What gives something up goes alone: see `Append::gives_up`.
+        while batch.len() < MAX_APPENDS && bytes < MAX_BYTES && !batch[0].append.gives_up() {
+            let next = match self.requests.try_recv() {
+                Ok(next) => Some(next),
+                Err(_) if bulk => self.gathered(deadline).await,
+                Err(_) => None,
+            };
+            let Some(next) = next else { break };
+            if next.append.gives_up() {
+                *held = Some(next);
+                break;
+            }
+            bytes += next.append.bytes();
+            bulk &= next.append.bulk;
+            batch.push(next);
+        }
+        batch
+    }
+
+    /// The next request, if somebody gathers and it comes in time.
+    async fn gathered(&mut self, deadline: Deadline) -> Option<Request> {
+        let deadline = deadline.min(Deadline::now() + LONGEST_GAP);
+        while *self.gathering.borrow_and_update() > 0 {
+            tokio::select! {
+                biased;
+                next = self.requests.recv() => return next,
+                changed = self.gathering.changed() => changed.ok()?,
+                () = tokio::time::sleep_until(deadline) => return None,
+            }
+        }
+        None
     }
 
     /// Commits a batch, splitting it while it is refused. A stack instead of recursion keeps the

@@ -4,7 +4,8 @@
 //! bytes kept as they were; rows go through the same command as everybody else's clues; a row is
 //! known by its source's own key, so a second run appends nothing; rows that share a key or a
 //! contact are done in the order of the file, so a run that was killed and started again ends with
-//! the same state as one that was not; memory is bounded, whatever the file; a store that does not
+//! the same state as one that was not (only the order in which rows without a common contact add
+//! theirs to one customer is left open); memory is bounded, whatever the file; a store that does not
 //! answer fails the run, never a row.
 //!
 //! Deliberately absent: changing clues that are known; dates that begin with day or month, and

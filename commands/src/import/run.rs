@@ -25,7 +25,7 @@ use super::rejected::{RejectedFile, Rejection};
 use super::source;
 use super::summary::{Progress, Summary};
 use crate::clock::fresh_uuid;
-use crate::event_log::UniqueKey;
+use crate::event_log::{Gathering, UniqueKey};
 use crate::service::{CommandContext, CommandError, CommandService, Refused};
 use crate::use_cases::clue::Route;
 
@@ -67,6 +67,7 @@ pub async fn import(
     let rejected = RejectedFile::create(file, &layout).map_err(ImportError::Rejected)?;
     let mut batches = source::read(opened, &layout);
     let summary = Summary::new(context.correlation_id, options.dry_run, layout);
+    let context = CommandContext { bulk: true, ..context };
     let mut run = Run::new(service, plan, context, retry, (summary, rejected), progress);
     while let Some(batch) = batches.recv().await {
         run.batch(batch?).await?;
@@ -114,6 +115,8 @@ struct Run<'a> {
     seen: HashSet<u64>,
     done: Progress,
     tick: Interval,
+    /// Held while more commands come without waiting for those that are under way.
+    gathering: Option<Gathering>,
 }
 
 impl<'a> Run<'a> {
@@ -142,6 +145,7 @@ impl<'a> Run<'a> {
             seen: HashSet::new(),
             done,
             tick,
+            gathering: None,
         }
     }
 
@@ -235,7 +239,14 @@ impl<'a> Run<'a> {
                 self.tell()?;
                 continue;
             }
+            if self.commands.len() < COMMANDS {
+                // It waits for certain rows, so these must not wait for company.
+                self.gathering = None;
+            }
             self.settle_one().await?;
+        }
+        if self.gathering.is_none() && !self.summary.dry_run {
+            self.gathering = Some(self.service.log().appender().gather());
         }
         Ok(())
     }

@@ -25,6 +25,9 @@ pub struct CommandContext {
     pub trace: Option<String>,
     /// The revision that the caller saw; the command fails when the aggregate went on since.
     pub expected_revision: Option<Revision>,
+    /// Whether it is one of very many that nobody waits for one by one: its commit may wait for the
+    /// others.
+    pub bulk: bool,
 }
 
 impl CommandContext {
@@ -41,6 +44,7 @@ impl CommandContext {
             reason: None,
             trace: None,
             expected_revision: None,
+            bulk: false,
         }
     }
 }

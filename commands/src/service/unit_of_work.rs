@@ -276,6 +276,7 @@ impl<'a> UnitOfWork<'a> {
             steps.push(Step { stream: stream.clone(), from: open.loaded, to });
             append.streams.push(StreamAppend { stream, expected: open.loaded, events });
         }
+        append.bulk = self.context.bulk;
         append.claims = self.claims;
         append.releases = self.releases;
         append.release_owners = self.release_owners;

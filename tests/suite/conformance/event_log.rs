@@ -36,6 +36,7 @@ on_every_backend! {
     old_command_results_are_forgotten_and_events_are_not,
     personal_data_in_clear_never_enters,
     head_and_streams_are_consistent,
+    a_gathering_delays_bulk_and_nobody_else,
     verification_names_a_hole_and_an_unreadable_event,
 }
 
@@ -360,4 +361,20 @@ async fn verification_names_a_hole_and_an_unreadable_event(store: Store) {
     let hole = ReadError::Hole { expected: Position::new(2), found: Position::new(3) };
     assert_eq!(report.faults, [LogFault::Read(hole)]);
     assert_eq!(log.broken_streams(10).await.unwrap(), [stream(1)]);
+}
+
+async fn a_gathering_delays_bulk_and_nobody_else(store: Store) {
+    let log = store.open(ManualClock::new()).await;
+    let _gathering = log.appender().gather();
+    let began = std::time::Instant::now();
+    for revision in 0..20 {
+        add(&log, &[(1, revision, 1)]).await.unwrap();
+    }
+    let alone = began.elapsed();
+    let began = std::time::Instant::now();
+    for revision in 0..20 {
+        append(log.as_ref(), Append { bulk: true, ..new_events(&[(2, revision, 1)]) }).await.unwrap();
+    }
+    assert!(began.elapsed() > Duration::from_secs(1), "each waits in vain for company");
+    assert!(alone < began.elapsed(), "{alone:?}");
 }

