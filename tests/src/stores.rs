@@ -23,6 +23,7 @@ pub enum Backend {
 }
 
 /// A fresh, empty store. Opening it twice is what two processes do.
+#[allow(clippy::large_enum_variant, reason = "a test has one or two of them")]
 pub enum Store {
     /// Files in a temporary folder.
     Sqlite(TempDir),
@@ -120,6 +121,7 @@ impl Store {
 }
 
 /// Where a store is.
+#[allow(clippy::large_enum_variant, reason = "a test has one or two of them")]
 pub enum OwnedPlace {
     /// The log's file and the key vault's.
     Sqlite(PathBuf, PathBuf),
