@@ -157,6 +157,9 @@ fn welcome(service: &Service, keys: &Keys, staff: &Staff) -> Result<(), CliError
         let token = tokens.issue(*id, SystemClock.now(), TOKEN)?.token;
         writeln!(out, "  {:<16} {name}\n    http://{address}/#token={token}\n", role.as_str())?;
     }
+    for (title, role, query) in demo::QUERIES {
+        writeln!(out, "  {title}, with the link of {}:\n    {query}\n", role.as_str())?;
+    }
     writeln!(
         out,
         "GraphQL   http://{address}/graphql   (Authorization: Bearer <token>)\n\

@@ -8,11 +8,13 @@ mod clock;
 mod journey;
 mod month;
 mod people;
+mod queries;
 mod staff;
 mod traffic;
 
 pub use clock::DemoClock;
 pub use month::{MonthReport, play_month};
+pub use queries::QUERIES;
 pub use staff::{Staff, Team, hire};
 pub use traffic::keep_busy;
 
