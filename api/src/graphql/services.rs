@@ -9,11 +9,11 @@ use commands::service::UseCase;
 use commands::{CommandContext, CommandError, CommandService, Receipt};
 use domain::envelope::{Actor, Revision};
 use domain::ids::{CommandId, CorrelationId};
-use projections::clue_list::ClueListQuery;
-use projections::clue_pool::PoolQuery;
-use projections::customer::CustomerQuery;
+use projections::clue_list::{ClueList, ClueListQuery};
+use projections::clue_pool::{CluePool, PoolQuery};
+use projections::customer::{CustomerQuery, Customers};
 use projections::fact_clue_stage::FactClueStageQuery;
-use projections::star_customers::StarQuery;
+use projections::star_customers::{StarCustomers, StarQuery};
 use projections::{Directory, Projections, Snapshot, Viewer, WaitError};
 
 use super::cursor::Cursors;
@@ -24,6 +24,10 @@ use crate::http::RequestContext;
 
 /// Longest wait for the read side to come to a position.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Read models whose rows one answer shows side by side: a clue with its customer, a score with the
+/// clues that make it visible. Who asks for a position waits for all of them.
+pub const READ_TOGETHER: &[&str] = &[ClueList::NAME, CluePool::NAME, Customers::NAME, StarCustomers::NAME];
 
 /// Everything that resolvers call.
 #[derive(Clone)]

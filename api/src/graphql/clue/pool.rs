@@ -3,7 +3,7 @@
 use async_graphql::{ComplexObject, Context, InputObject, Object};
 use domain::ids::{ClueId, CustomerId, OperatorId};
 use domain::values::{Code, LineKey, StageKey};
-use projections::clue_pool::{CluePool, PoolFilter, PoolItem};
+use projections::clue_pool::{PoolFilter, PoolItem};
 
 use crate::graphql::connection::{Connection, Node};
 use crate::graphql::cursor::ListVersion;
@@ -12,7 +12,7 @@ use crate::graphql::error::ApiError;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::page::{PageArguments, rows};
 use crate::graphql::scalars::{Id, Instant, Position, Text};
-use crate::graphql::services::{Session, session};
+use crate::graphql::services::{READ_TOGETHER, Session, session};
 use crate::plain_object;
 
 /// What cursors of the pool belong to.
@@ -111,7 +111,7 @@ impl PoolQueries {
         let filter = PoolFilter::try_from(filter.unwrap_or_default())?;
         let arguments = PageArguments { first, after, last, before };
         let paging = arguments.paging(services.page_size, &services.cursors, POOL)?;
-        session.at_least(&[CluePool::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let page = services.pool.page(&session.viewer, &filter, &paging).await.map_err(ApiError::from)?;
         Ok(Connection::new(page.map(|item| node(item, session)), &services.cursors, POOL))
     }
@@ -125,7 +125,7 @@ impl PoolQueries {
     ) -> async_graphql::Result<i32> {
         let session = session(ctx)?;
         let filter = PoolFilter::try_from(filter.unwrap_or_default())?;
-        session.at_least(&[CluePool::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let count = session.services.pool.count(&session.viewer, &filter, COUNT).await;
         Ok(i32::try_from(count.map_err(ApiError::from)?).unwrap_or(i32::MAX))
     }

@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, Object, SimpleObject};
 use domain::ids::ClueId;
-use projections::clue_list::ClueList;
 
 use super::filter::{ClueFilterInput, ClueSort};
 use super::types::ClueNode;
@@ -11,7 +10,7 @@ use crate::graphql::cursor::ListVersion;
 use crate::graphql::error::ApiError;
 use crate::graphql::page::{PageArguments, rows};
 use crate::graphql::scalars::{Id, Long, Position};
-use crate::graphql::services::session;
+use crate::graphql::services::{READ_TOGETHER, session};
 
 /// What cursors of the clue list belong to.
 const CLUES: ListVersion = ListVersion { list: "clues", version: 1 };
@@ -43,7 +42,7 @@ impl ClueQuery {
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Option<ClueNode>> {
         let session = session(ctx)?;
-        session.at_least(&[ClueList::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let found = session.services.clues.by_ids(&session.viewer, &[id.0]).await;
         Ok(found.map_err(ApiError::from)?.remove(&id.0).map(|item| ClueNode::new(item, session)))
     }
@@ -67,7 +66,7 @@ impl ClueQuery {
         let filter = filter.unwrap_or_default().filter(session)?;
         let arguments = PageArguments { first, after, last, before };
         let paging = arguments.paging(services.page_size, &services.cursors, CLUES)?;
-        session.at_least(&[ClueList::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let page =
             services.clues.page(&session.viewer, &filter, sort.unwrap_or_default().into(), &paging).await;
         let page = page.map_err(ApiError::from)?.map(|item| ClueNode::new(item, session));
@@ -89,7 +88,7 @@ impl ClueQuery {
             .filter(|limit| (1..=MAX_COUNT.unsigned_abs()).contains(limit));
         let limit = limit.ok_or_else(|| ApiError::bad_input("clues are counted up to 1 to 100,000"))?;
         let filter = filter.unwrap_or_default().filter(session)?;
-        session.at_least(&[ClueList::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let count = session.services.clues.count(&session.viewer, &filter, limit).await;
         let count = count.map_err(ApiError::from)?;
         Ok(ClueCount { count: Long(count.count), exact: count.exact })

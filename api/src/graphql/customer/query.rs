@@ -3,12 +3,11 @@
 use async_graphql::{Context, Object};
 use domain::ids::CustomerId;
 use domain::values::{LineKey, Phone};
-use projections::customer::Customers;
 
 use super::types::CustomerNode;
 use crate::graphql::error::ApiError;
 use crate::graphql::scalars::{Id, Position, Text};
-use crate::graphql::services::{Session, session};
+use crate::graphql::services::{READ_TOGETHER, Session, session};
 
 /// Queries of customers.
 #[derive(Default)]
@@ -24,7 +23,7 @@ impl CustomerQuery {
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Option<CustomerNode>> {
         let session = session(ctx)?;
-        session.at_least(&[Customers::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let found = session.services.customers.get(&session.viewer, id.0).await.map_err(ApiError::from)?;
         Ok(found.map(CustomerNode::from))
     }
@@ -42,7 +41,7 @@ impl CustomerQuery {
     ) -> async_graphql::Result<Vec<CustomerNode>> {
         let session = session(ctx)?;
         let number = read_phone(session, &phone, line.as_ref())?;
-        session.at_least(&[Customers::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let found = session.services.customers.by_phone(&session.viewer, number.as_str()).await;
         Ok(found.map_err(ApiError::from)?.into_iter().map(CustomerNode::from).collect())
     }

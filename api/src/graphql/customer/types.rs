@@ -3,7 +3,7 @@
 use async_graphql::{ComplexObject, Context};
 use domain::ids::{ClueId, ContactPointId, CustomerId};
 use domain::values::{Code, LineKey};
-use projections::customer::{CustomerItem, Customers};
+use projections::customer::CustomerItem;
 
 use super::timeline::{TIMELINE, TimelineNode};
 use crate::graphql::clue::ClueNode;
@@ -116,7 +116,6 @@ impl CustomerNode {
         let services = &session.services;
         let arguments = PageArguments { first, after, last, before };
         let paging = arguments.paging(services.page_size, &services.cursors, TIMELINE)?;
-        session.at_least(&[Customers::NAME], None).await?;
         let page = services.customers.timeline(&session.viewer, self.id.0, &paging).await;
         let page = page.map_err(crate::graphql::error::ApiError::from)?;
         Ok(Connection::new(page.map(TimelineNode::from), &services.cursors, TIMELINE))

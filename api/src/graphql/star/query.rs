@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, Object};
 use domain::ids::CustomerId;
 use domain::values::LineKey;
-use projections::star_customers::{StarCustomers, StarOrder};
+use projections::star_customers::StarOrder;
 
 use super::types::ScoreNode;
 use crate::graphql::connection::Connection;
@@ -11,7 +11,7 @@ use crate::graphql::cursor::ListVersion;
 use crate::graphql::error::ApiError;
 use crate::graphql::page::{PageArguments, rows};
 use crate::graphql::scalars::{Id, Position, Text};
-use crate::graphql::services::session;
+use crate::graphql::services::{READ_TOGETHER, session};
 
 /// What cursors of star customers belong to.
 const STARS: ListVersion = ListVersion { list: "star_customers", version: 1 };
@@ -51,7 +51,7 @@ impl StarQueries {
         let services = &session.services;
         let arguments = PageArguments { first, after, last, before };
         let paging = arguments.paging(services.page_size, &services.cursors, STARS)?;
-        session.at_least(&[StarCustomers::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let page =
             services.stars.page(&session.viewer, &line.0, sort.unwrap_or_default().into(), &paging).await;
         let page = page.map_err(ApiError::from)?.map(|item| ScoreNode::new(item, session));
@@ -66,7 +66,7 @@ impl StarQueries {
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Vec<ScoreNode>> {
         let session = session(ctx)?;
-        session.at_least(&[StarCustomers::NAME], at_least).await?;
+        session.at_least(READ_TOGETHER, at_least).await?;
         let found = session.services.stars.by_ids(&session.viewer, &[customer_id.0]).await;
         let found = found.map_err(ApiError::from)?.remove(&customer_id.0).unwrap_or_default();
         Ok(found.into_iter().map(|item| ScoreNode::new(item, session)).collect())
