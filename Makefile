@@ -8,8 +8,8 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 demo: setup ## Build the program and start it with a sample month on the embedded store
 	$(CARGO) run --release --locked --bin cluestream -- demo
 
-test: setup-test lint ## Formats, lints and tests everything
-	$(CARGO) test --workspace --locked --no-fail-fast
+test: setup-test lint ## Formats, lints and tests everything, on SQLite and PostgreSQL
+	$(CARGO) run --quiet --locked -p tests --bin with-postgres -- $(CARGO) test --workspace --locked --no-fail-fast
 
 lint:
 	$(CARGO) fmt --all --check

@@ -102,6 +102,17 @@ async fn seed(options: &PgConnectOptions, agents: &[OperatorId], clues: u32) {
         never = i64::MAX,
     );
     let mut connection = options.connect().await.expect("it answers");
+    // Indexes are built faster over rows that are there.
+    let indexes = "SELECT indexname::text, indexdef FROM pg_indexes WHERE tablename = 'clue_list' \
+                   AND indexdef LIKE 'CREATE INDEX%'";
+    let indexes: Vec<(String, String)> =
+        sqlx::query_as(indexes).fetch_all(&mut connection).await.expect("the indexes");
+    for (name, _) in &indexes {
+        connection.execute(format!("DROP INDEX {name}").as_str()).await.expect("dropped");
+    }
     connection.execute(rows.as_str()).await.expect("rows");
+    for (_, definition) in &indexes {
+        connection.execute(definition.as_str()).await.expect("an index");
+    }
     connection.execute("VACUUM ANALYZE clue_list").await.expect("statistics");
 }

@@ -62,7 +62,11 @@ async fn start() -> Cluster {
     Cluster { options, _watcher: watcher }
 }
 
-async fn connect_patiently(options: &PgConnectOptions) -> PgConnection {
+/// A connection to a server that may still be starting.
+///
+/// # Panics
+/// When it does not answer within ten seconds.
+pub async fn connect_patiently(options: &PgConnectOptions) -> PgConnection {
     let mut last = None;
     for _ in 0..200 {
         match PgConnection::connect_with(options).await {

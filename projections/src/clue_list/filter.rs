@@ -132,6 +132,13 @@ pub struct ClueFilter {
 }
 
 impl ClueFilter {
+    /// Whether it asks for nothing but an owner, a team and lines, so that every part is read along
+    /// an index and stops at the page.
+    pub(super) fn is_scope(&self) -> bool {
+        let scope = Self { lines: self.lines.clone(), owner: self.owner, team: self.team, ..Self::default() };
+        *self == scope
+    }
+
     /// Whether it searches by personal data, so that only those who may see that data may use it.
     #[must_use]
     pub const fn is_personal(&self) -> bool {

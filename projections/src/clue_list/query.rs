@@ -107,6 +107,7 @@ impl ClueListQuery {
             sort: &[&column],
             id: Some("c.clue_id"),
             descending: order.descending(),
+            short: filter.is_scope(),
         };
         let parts = parts(viewer, filter, &narrows, order, self.db.is_postgres());
         let predicates: Vec<Predicate<'_>> = parts.iter().map(predicate).collect();

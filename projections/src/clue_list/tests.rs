@@ -363,6 +363,7 @@ async fn plan(
         sort: &[&column],
         id: Some("c.clue_id"),
         descending: order.descending(),
+        short: false,
     };
     let parts = parts(viewer, filter, &[], order, db.is_postgres());
     let predicates: Vec<Predicate<'_>> =

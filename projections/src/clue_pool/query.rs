@@ -94,7 +94,8 @@ impl PoolQuery {
         paging: &Paging,
     ) -> Result<Page<PoolItem>, QueryError> {
         let select = CLUE_POOL.columns_of("p");
-        let listing = listing(&select);
+        let scope = PoolFilter { lines: filter.lines.clone(), ..PoolFilter::default() };
+        let listing = Listing { short: *filter == scope, ..listing(&select) };
         let parts = parts(viewer, filter);
         let predicates: Vec<Predicate<'_>> = parts
             .iter()
@@ -151,6 +152,7 @@ pub(super) const fn listing(select: &str) -> Listing<'_> {
         sort: &["p.star_rank", "p.pooled_at"],
         id: Some("p.clue_id"),
         descending: false,
+        short: false,
     }
 }
 

@@ -239,6 +239,7 @@ impl CustomerQuery {
             sort: &["t.position"],
             id: None,
             descending: true,
+            short: true,
         };
         let place = |row: &TimelineRow| (vec![row.position.get()], String::new());
         let page = fetch_page(&self.db, &listing, &[scope], paging, TimelineRow::from_row, place).await?;

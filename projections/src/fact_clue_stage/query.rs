@@ -55,6 +55,7 @@ impl FactClueStageQuery {
             sort: &["f.entered_position"],
             id: None,
             descending: false,
+            short: false,
         };
         let scope: Predicate<'_> = Box::new(|sql: &mut Sql| {
             sql.push(" AND f.line = ").bind(line.as_str());

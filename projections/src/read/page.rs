@@ -132,6 +132,8 @@ pub(crate) struct Listing<'a> {
     /// The text column that breaks ties; `None` when the sort columns are unique.
     pub id: Option<&'a str>,
     pub descending: bool,
+    /// Whether every part is read along an index and stops at the page: then many ask together.
+    pub short: bool,
 }
 
 impl Listing<'_> {
@@ -203,7 +205,12 @@ pub(crate) async fn fetch_page<T>(
     let sql = listing.sql(parts, paging);
     let mut edges = Vec::with_capacity(size + 1);
     let mut seen = BTreeSet::new();
-    for row in db.fetch(sql.text(), sql.params()).await? {
+    let rows = if listing.short {
+        db.fetch_together(sql).await?
+    } else {
+        db.fetch(sql.text(), sql.params()).await?
+    };
+    for row in rows {
         let node = read(&row)?;
         let (keys, id) = place(&node);
         if parts.len() == 1 || seen.insert((keys.clone(), id.clone())) {

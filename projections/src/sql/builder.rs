@@ -36,6 +36,12 @@ impl Sql {
         &self.text
     }
 
+    /// The text and the parameters.
+    #[must_use]
+    pub fn into_parts(self) -> (String, Vec<Value>) {
+        (self.text, self.params)
+    }
+
     /// The parameters.
     #[must_use]
     pub fn params(&self) -> &[Value] {

@@ -9,8 +9,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Executor as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::bind;
+use super::builder::Sql;
 use super::error::SqlError;
 use super::row::Row;
+use super::together::Together;
 use super::tx::Tx;
 use super::value::Value;
 
@@ -39,6 +41,8 @@ pub enum Database {
         writer: PgPool,
         /// Connections of queries.
         readers: PgPool,
+        /// Connections of short queries that many ask at once.
+        together: Together,
     },
 }
 
@@ -88,10 +92,9 @@ impl Database {
         let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(512);
         let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         // Without test_before_acquire each use of a pooled connection saves a round trip.
-        let readers = pool(POSTGRES_READERS)
-            .test_before_acquire(false)
-            .connect_with(options.clone().options([("statement_timeout", "30s")]))
-            .await?;
+        let reading = options.clone().options([("statement_timeout", "30s")]);
+        let readers = pool(POSTGRES_READERS).test_before_acquire(false).connect_with(reading.clone()).await?;
+        let together = Together::start(&reading);
         let writer = pool(POSTGRES_WRITERS)
             .connect_with(options.options([
                 ("synchronous_commit", "off"),
@@ -99,7 +102,7 @@ impl Database {
                 ("idle_in_transaction_session_timeout", "60s"),
             ]))
             .await?;
-        Ok(Self::Postgres { writer, readers })
+        Ok(Self::Postgres { writer, readers, together })
     }
 
     /// A transaction that writes.
@@ -152,6 +155,21 @@ impl Database {
         })
     }
 
+    /// Runs one query that reads little whatever its parameters; on PostgreSQL together with equal
+    /// ones that wait at the same time.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub async fn fetch_together(&self, query: Sql) -> Result<Vec<Row>, SqlError> {
+        match self {
+            Self::Postgres { together, .. } if Together::takes(query.params()) => {
+                let (text, params) = query.into_parts();
+                together.fetch(text, params).await
+            }
+            _ => self.fetch(query.text(), query.params()).await,
+        }
+    }
+
     /// Runs one statement outside a transaction, for example `VACUUM`.
     ///
     /// # Errors
@@ -190,7 +208,8 @@ impl Database {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres { writer, readers } => {
+            Self::Postgres { writer, readers, together } => {
+                together.close();
                 readers.close().await;
                 writer.close().await;
             }

@@ -18,6 +18,7 @@ mod record;
 mod records;
 mod row;
 mod table;
+mod together;
 mod tx;
 mod value;
 

@@ -101,6 +101,7 @@ impl StarQuery {
             sort,
             id: Some("s.customer_id"),
             descending: true,
+            short: true,
         };
         let scope: Predicate<'_> = Box::new(|sql: &mut Sql| match &worked {
             None => {

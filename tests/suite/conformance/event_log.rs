@@ -25,6 +25,7 @@ on_every_backend! {
     of_many_writers_at_one_revision_exactly_one_wins,
     a_conflict_in_a_group_commit_is_answered_to_its_own_caller_alone,
     same_stream_appends_in_one_group_commit_are_chained,
+    an_append_never_overtakes_one_that_it_was_decided_on,
     two_processes_interleave_without_a_hole_and_readers_see_every_event_once,
     a_repeated_command_id_is_found_with_its_first_result,
     a_unique_key_has_one_holder_until_it_is_given_up,
@@ -102,6 +103,28 @@ async fn an_append_is_read_back_byte_for_byte(store: Store) {
     assert_eq!(events[1].stream, stream(1));
     assert_eq!((&*events[1].event_type, &*events[1].event_version), ("clue.pooled", "1"));
     assert_eq!(events[1].recorded_at, appended.recorded_at);
+}
+
+async fn an_append_never_overtakes_one_that_it_was_decided_on(store: Store) {
+    let log = store.open(ManualClock::new()).await;
+    let mut pending = Vec::new();
+    for n in 0..400 {
+        // A stream, and another one decided on it, handed in without waiting for the first.
+        for (of, decided_on) in [(2 * n, None), (2 * n + 1, Some(2 * n))] {
+            let decided_on = decided_on.map(stream).into_iter().collect();
+            let append = Append { decided_on, ..new_events(&[(of, 0, 1)]) };
+            pending.push(log.appender().permit().await.unwrap().submit(append));
+        }
+        if n % 7 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut positions = Vec::new();
+    for append in pending {
+        positions.push(append.await.unwrap().position);
+    }
+    assert!(positions.chunks(2).all(|pair| pair[0] < pair[1]), "{positions:?}");
+    assert_dense(&all(&log).await);
 }
 
 async fn several_streams_are_appended_at_once_or_not_at_all(store: Store) {
