@@ -7,4 +7,5 @@ pub mod clock;
 pub mod generator;
 pub mod given;
 pub mod postgres;
+pub mod process;
 pub mod stores;
