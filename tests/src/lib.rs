@@ -8,4 +8,5 @@ pub mod generator;
 pub mod given;
 pub mod postgres;
 pub mod process;
+pub mod served;
 pub mod stores;

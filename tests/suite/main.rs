@@ -7,4 +7,5 @@ mod conformance;
 mod backup;
 mod command_service;
 mod import;
+mod outage;
 mod tidy;
