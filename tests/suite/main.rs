@@ -6,6 +6,7 @@
 mod conformance;
 mod backup;
 mod command_service;
+mod erasure;
 mod import;
 mod outage;
 mod tidy;
