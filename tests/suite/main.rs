@@ -4,6 +4,7 @@
 
 #[macro_use]
 mod conformance;
+mod app_role;
 mod backup;
 mod command_service;
 mod erasure;
