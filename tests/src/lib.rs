@@ -7,4 +7,6 @@ pub mod clock;
 pub mod generator;
 pub mod given;
 pub mod postgres;
+pub mod process;
+pub mod served;
 pub mod stores;

@@ -1,6 +1,6 @@
-//! A private PostgreSQL cluster for the test process, one database a test.
+//! A private PostgreSQL cluster for the test process, one database a test; or a cluster for one test.
 //!
-//! The cluster listens on a free port of the loopback interface. A small shell watches the test
+//! A cluster listens on a free port of the loopback interface. A small shell watches the test
 //! process through a pipe: when the process ends, however it ends, the cluster stops and its folder
 //! goes. `TEST_POSTGRES_URL` names a server to use instead.
 
@@ -18,37 +18,32 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor};
 use tokio::sync::OnceCell;
 
-/// Every test process may have one cluster; its watcher lives as long as this handle.
-static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
+/// Every test process may have one cluster for all its tests.
+static SHARED: OnceCell<(PgConnectOptions, Option<Cluster>)> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
-
-struct Cluster {
-    options: PgConnectOptions,
-    _watcher: Option<Child>,
-}
 
 /// Connection options of a fresh, migrated database.
 pub async fn fresh_database() -> PgConnectOptions {
-    let cluster = CLUSTER.get_or_init(start).await;
+    let (options, _) = SHARED.get_or_init(shared).await;
     let number = DATABASES.fetch_add(1, Ordering::SeqCst);
     let name = format!("test_{}_{number}", std::process::id());
-    let mut connection = PgConnection::connect_with(&cluster.options).await.expect("the cluster answers");
+    let mut connection = PgConnection::connect_with(options).await.expect("the cluster answers");
     connection
         .execute(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}").as_str())
         .await
         .expect("a database from the template");
-    cluster.options.clone().database(&name)
+    options.clone().database(&name)
 }
 
 /// The database that every test's database is a copy of.
 const TEMPLATE: &str = "cluestream_template";
 
-async fn start() -> Cluster {
-    let (options, watcher) = match std::env::var("TEST_POSTGRES_URL") {
+async fn shared() -> (PgConnectOptions, Option<Cluster>) {
+    let (options, cluster) = match std::env::var("TEST_POSTGRES_URL") {
         Ok(url) => (PgConnectOptions::from_str(&url).expect("TEST_POSTGRES_URL is an address"), None),
         Err(_) => {
-            let (options, watcher) = start_cluster(&[]).expect("PostgreSQL's server programs are installed");
-            (options, Some(watcher))
+            let cluster = Cluster::start(&[]).expect("PostgreSQL's server programs are installed");
+            (cluster.options.clone(), Some(cluster))
         }
     };
     let mut connection = connect_patiently(&options).await;
@@ -59,7 +54,7 @@ async fn start() -> Cluster {
         PgConnection::connect_with(&options.clone().database(TEMPLATE)).await.expect("the template answers");
     migrations::POSTGRES.run(&mut template).await.expect("the schema");
     template.close().await.expect("the template is left");
-    Cluster { options, _watcher: watcher }
+    (options, cluster)
 }
 
 /// A connection to a server that may still be starting.
@@ -78,45 +73,110 @@ pub async fn connect_patiently(options: &PgConnectOptions) -> PgConnection {
     panic!("PostgreSQL did not start: {last:?}");
 }
 
+/// A cluster, gone with this handle or with the process. A test that has one for itself may crash
+/// it and look at its files.
+pub struct Cluster {
+    options: PgConnectOptions,
+    data: PathBuf,
+    settings: String,
+    watcher: Child,
+}
+
 /// Starts a cluster with extra server settings; it ends with the returned watcher's standard input.
 ///
 /// # Errors
 /// When the server programs are not installed, or a program fails.
 pub fn start_cluster(settings: &[&str]) -> io::Result<(PgConnectOptions, Child)> {
-    let programs = server_programs()?;
-    let folder = tempfile::Builder::new().prefix("cluestream-pg-").tempdir()?.keep();
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
-    let data = folder.join("data");
-    run(as_user(&programs.join("initdb"))
-        .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
-        .arg(&data))?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let mut server = vec![
-        format!("-D {}", data.display()),
-        format!("-p {port}"),
-        "-c listen_addresses=127.0.0.1".to_owned(),
-        format!("-c unix_socket_directories={}", folder.display()),
-        "-c max_connections=300".to_owned(),
-    ];
-    server.extend(settings.iter().map(|setting| format!("-c {setting}")));
-    if settings.is_empty() {
-        server.push("-c fsync=off".to_owned());
+    Cluster::start(settings).map(|cluster| (cluster.options, cluster.watcher))
+}
+
+impl Cluster {
+    /// Starts a cluster with extra server settings. It may not answer yet.
+    ///
+    /// # Errors
+    /// When the server programs are not installed, or a program fails.
+    pub fn start(settings: &[&str]) -> io::Result<Self> {
+        let programs = server_programs()?;
+        let folder = tempfile::Builder::new().prefix("cluestream-pg-").tempdir()?.keep();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
+        let data = folder.join("data");
+        run(as_user(&programs.join("initdb"))
+            .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
+            .arg(&data))?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut server = vec![
+            format!("-p {port}"),
+            "-c listen_addresses=127.0.0.1".to_owned(),
+            format!("-c unix_socket_directories={}", folder.display()),
+            "-c max_connections=300".to_owned(),
+        ];
+        server.extend(settings.iter().map(|setting| format!("-c {setting}")));
+        if settings.is_empty() {
+            server.push("-c fsync=off".to_owned());
+        }
+        let settings = server.join(" ");
+        let script = format!(
+            "{prefix} {programs}/postgres -D {data} {settings} >{folder}/log 2>&1 &
+             cat >/dev/null; {prefix} {programs}/pg_ctl stop -D {data} -m immediate >/dev/null 2>&1; rm -rf {folder}",
+            prefix = if is_root() { SETPRIV.join(" ") } else { String::new() },
+            programs = programs.display(),
+            data = data.display(),
+            folder = folder.display(),
+        );
+        let watcher = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn()?;
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(port)
+            .username("postgres")
+            .database("postgres");
+        Ok(Self { options, data, settings, watcher })
     }
-    let script = format!(
-        "{prefix} {program} {settings} >{folder}/log 2>&1 & server=$!
-         cat >/dev/null; kill -INT $server; wait $server; rm -rf {folder}",
-        prefix = if is_root() { SETPRIV.join(" ") } else { String::new() },
-        program = programs.join("postgres").display(),
-        settings = server.join(" "),
-        folder = folder.display(),
-    );
-    let watcher = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn()?;
-    let options = PgConnectOptions::new_without_pgpass()
-        .host("127.0.0.1")
-        .port(port)
-        .username("postgres")
-        .database("postgres");
-    Ok((options, watcher))
+
+    /// A fresh, migrated database of a cluster that the test has for itself.
+    ///
+    /// # Panics
+    /// When the cluster does not start.
+    pub async fn own(settings: &[&str]) -> (Self, PgConnectOptions) {
+        let cluster = Self::start(settings).expect("PostgreSQL's server programs are installed");
+        let mut connection = connect_patiently(&cluster.options).await;
+        connection.execute("CREATE DATABASE cluestream").await.expect("a database");
+        let options = cluster.options.clone().database("cluestream");
+        let mut database = PgConnection::connect_with(&options).await.expect("the database answers");
+        migrations::POSTGRES.run(&mut database).await.expect("the schema");
+        (cluster, options)
+    }
+
+    /// The folder of its files.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Stops it at once, without a word to anybody, as a power cut would.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn crash(&self) {
+        let mut stop = self.control("stop");
+        run(stop.args(["-m", "immediate"])).expect("the cluster stops");
+    }
+
+    /// Starts it again on the same files at the same port, and waits until it has recovered.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&self) {
+        let mut start = self.control("start");
+        start.args(["-o", &self.settings, "-l"]).arg(self.data.join("log"));
+        run(&mut start).expect("the cluster starts");
+    }
+
+    fn control(&self, action: &str) -> Command {
+        let programs = server_programs().expect("PostgreSQL's server programs are installed");
+        let mut command = as_user(&programs.join("pg_ctl"));
+        command.args([action, "--wait", "-D"]).arg(&self.data);
+        command
+    }
 }
 
 const SETPRIV: [&str; 4] = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];

@@ -1,6 +1,7 @@
 //! A fresh store of each kind, ready to use.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use commands::backup::Place;
@@ -47,14 +48,15 @@ impl Store {
 
     /// Opens the log.
     pub async fn open(&self, clock: SharedClock) -> Arc<dyn EventLog> {
+        open_at(&self.address(), clock).await
+    }
+
+    /// The address by which other processes open the log, too: see [`open_at`].
+    #[must_use]
+    pub fn address(&self) -> String {
         match self {
-            Self::Sqlite(folder) => {
-                let (log, keys) = (folder.path().join("log.db"), folder.path().join("keys.db"));
-                Arc::new(SqliteLog::open(&log, &keys, clock).await.expect("the log opens"))
-            }
-            Self::Postgres(options) => {
-                Arc::new(PostgresLog::connect(options.clone(), clock).await.expect("the log opens"))
-            }
+            Self::Sqlite(folder) => folder.path().display().to_string(),
+            Self::Postgres(options) => options.to_url_lossy().to_string(),
         }
     }
 
@@ -71,9 +73,7 @@ impl Store {
 
     /// Opens the log with a command service on it.
     pub async fn service(&self, clock: SharedClock) -> CommandService {
-        let log = self.open(clock.clone()).await;
-        let vault = Arc::new(Vault::new(log.clone(), key_material(), clock.clone()));
-        CommandService::new(log, vault, clock)
+        service_at(&self.address(), clock).await
     }
 
     /// Runs SQL against the log's database, past all code of ours.
@@ -118,6 +118,26 @@ impl Store {
             Self::Postgres(options) => sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await,
         }
     }
+}
+
+/// Opens the log at the address of a store, as any process may.
+///
+/// # Panics
+/// When there is none.
+pub async fn open_at(address: &str, clock: SharedClock) -> Arc<dyn EventLog> {
+    if address.starts_with("postgres") {
+        let options = PgConnectOptions::from_str(address).expect("the address of a database");
+        return Arc::new(PostgresLog::connect(options, clock).await.expect("the log opens"));
+    }
+    let (log, keys) = (Path::new(address).join("log.db"), Path::new(address).join("keys.db"));
+    Arc::new(SqliteLog::open(&log, &keys, clock).await.expect("the log opens"))
+}
+
+/// Opens the log at the address of a store with a command service on it.
+pub async fn service_at(address: &str, clock: SharedClock) -> CommandService {
+    let log = open_at(address, clock.clone()).await;
+    let vault = Arc::new(Vault::new(log.clone(), key_material(), clock.clone()));
+    CommandService::new(log, vault, clock)
 }
 
 /// Where a store is.

@@ -4,7 +4,10 @@
 
 #[macro_use]
 mod conformance;
+mod app_role;
 mod backup;
 mod command_service;
+mod erasure;
 mod import;
+mod outage;
 mod tidy;

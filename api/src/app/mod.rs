@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: rules, queries and HTTP; it only wires.
 
+mod app_role;
 mod location;
 mod ready;
 mod schema;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::keys::Keys;
 
+pub use app_role::{AppRoleError, grant};
 pub use location::{Location, LocationError};
 pub use ready::{Operators, Parts};
 pub use schema::{Migrated, SchemaError, migrate};

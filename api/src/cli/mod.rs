@@ -61,7 +61,7 @@ enum Command {
     /// Ask a running server whether it can work
     Health(health::Arguments),
     /// Bring the database's schema to this program's version
-    Migrate,
+    Migrate(migrate::Arguments),
     /// Define and change business lines
     Line(line::Arguments),
     /// Take clues of a file in
@@ -101,6 +101,8 @@ enum CliError {
     Location(#[from] crate::app::LocationError),
     #[error(transparent)]
     Schema(#[from] crate::app::SchemaError),
+    #[error(transparent)]
+    AppRole(#[from] crate::app::AppRoleError),
     #[error(transparent)]
     Command(#[from] commands::CommandError),
     #[error(transparent)]
@@ -162,7 +164,7 @@ async fn work(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Demo(arguments) => demo::run(&arguments, config).await,
         Command::Serve(arguments) => serve::run(&arguments, config).await,
         Command::Replay(arguments) => replay::run(&arguments, config).await,
-        Command::Migrate => migrate::run(config).await,
+        Command::Migrate(arguments) => migrate::run(&arguments, config).await,
         Command::Line(arguments) => line::run(&arguments, config).await,
         Command::User(arguments) => user::run(arguments, config).await,
         Command::Verify => verify::run(config).await,

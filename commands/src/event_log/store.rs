@@ -33,6 +33,11 @@ impl<A: Aggregate> EventStore<A> for LogEventStore<'_> {
     async fn load_events(&self, id: &str) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
         let stored = self.log.streams().events::<A>(id).await.map_err(|error| match error {
             PersistenceError::ConnectionError(error) => AggregateError::DatabaseConnectionError(error),
+            // The stock repositories know few of the ways in which a database does not answer: a
+            // pool without a connection and a server that starts up come as unknown.
+            PersistenceError::UnknownError(error) if error.is::<sqlx::Error>() => {
+                AggregateError::DatabaseConnectionError(error)
+            }
             other => AggregateError::UnexpectedError(other.into()),
         })?;
         let mut envelopes = Vec::with_capacity(stored.len());

@@ -20,6 +20,13 @@ pub(super) async fn create_copy(
         ))
         .await?;
         tx.run(&format!("ALTER TABLE {copy} ADD PRIMARY KEY ({keys})")).await?;
+        // LIKE does not say which columns the planner may keep samples of.
+        let sql = "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = to_regclass($1)::oid \
+                   AND attnum > 0 AND NOT attisdropped AND attstattarget = 0";
+        for row in tx.fetch(sql, &[table.name.into()]).await? {
+            let column: String = row.get(0)?;
+            tx.run(&format!("ALTER TABLE {copy} ALTER COLUMN {column} SET STATISTICS 0")).await?;
+        }
     } else {
         let sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = $1";
         let rows = tx.fetch(sql, &[table.name.into()]).await?;

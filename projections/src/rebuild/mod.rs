@@ -365,7 +365,8 @@ async fn delete_people(
 
 /// Makes sure that deleted rows are gone from the files too: SQLite overwrites them in place
 /// (`secure_delete`) but its write-ahead log keeps the pages as they were; PostgreSQL keeps dead rows
-/// until they are vacuumed.
+/// until they are vacuumed. Vacuumed, their bytes are free space of a page until the next row comes
+/// there: only `VACUUM FULL`, which nobody can work beside, is more certain.
 pub(crate) async fn scrub(db: &Database, projector: &dyn Projector) -> Result<(), SqlError> {
     if !db.is_postgres() {
         return db.empty_journal().await;

@@ -20,3 +20,4 @@ macro_rules! on_every_backend {
 }
 
 mod event_log;
+mod processes;

@@ -2,19 +2,14 @@
 //! has ended, it appends nothing any more.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::str::FromStr;
-use std::sync::Arc;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use commands::event_log::{EventLog, PostgresLog, SqliteLog};
 use commands::import::{Options, import};
-use commands::service::CommandService;
-use commands::vault::Vault;
-use sqlx::postgres::PgConnectOptions;
 use tests::clock::ManualClock;
 use tests::generator::PLAIN;
-use tests::stores::{Backend, OwnedPlace, Store, key_material};
+use tests::process::{child, told};
+use tests::stores::{Backend, Store, service_at};
 use tokio::sync::oneshot;
 
 use super::{Amounts, SALES, SOME, counts, expected, generated, head, map, run, sales, service, state};
@@ -93,9 +88,6 @@ async fn assert_ends_like_one_in_one_go(store: &Store, path: &Path, generated: &
     assert!(found == wanted, "customers differ");
 }
 
-/// How a child process is told what to do.
-const CHILD: &str = "IMPORT_CHILD";
-
 async fn a_killed_import_started_again_ends_like_one_that_was_not(store: Store) {
     let (_folder, path, generated) = generated(3, PLAIN, TANGLED);
     let before = head(&service(&store, SALES).await).await;
@@ -116,56 +108,20 @@ async fn a_killed_import_started_again_ends_like_one_that_was_not(store: Store) 
 }
 
 fn spawn(store: &Store, path: &Path) -> Child {
-    let place = match store.place() {
-        OwnedPlace::Sqlite(log, _) => format!("sqlite\t{}", log.parent().unwrap().display()),
-        OwnedPlace::Postgres(options) => {
-            format!("postgres\t{}\t{}", options.get_port(), options.get_database().unwrap())
-        }
-    };
-    let child = "import::interrupted::a_child_process_imports_what_its_parent_names";
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", child, "--nocapture"])
-        .env(CHILD, format!("{}\t{place}", path.display()))
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+    let name = "import::interrupted::a_child_process_imports_what_its_parent_names";
+    let mut child = child(name, &format!("{}\t{}", path.display(), store.address()));
+    child.stdout(Stdio::null()).spawn().unwrap()
 }
 
 /// The body of the child process. Without a parent it names a file and a store of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_process_imports_what_its_parent_names() {
-    let told = std::env::var(CHILD).unwrap_or_default();
-    let told: Vec<&str> = told.split('\t').collect();
     let (_folder, small, _) = generated(4, PLAIN, SOME);
-    let (service, path, _store) = match told.as_slice() {
-        [path, "sqlite", folder] => {
-            let folder = PathBuf::from(folder);
-            let (log, keys) = (folder.join("log.db"), folder.join("keys.db"));
-            let log = SqliteLog::open(&log, &keys, ManualClock::new()).await.unwrap();
-            (on(Arc::new(log)), PathBuf::from(path), None)
-        }
-        [path, "postgres", port, database] => {
-            let options = match std::env::var("TEST_POSTGRES_URL") {
-                Ok(url) => PgConnectOptions::from_str(&url).unwrap(),
-                Err(_) => PgConnectOptions::new_without_pgpass()
-                    .host("127.0.0.1")
-                    .port(port.parse().unwrap())
-                    .username("postgres"),
-            };
-            let log = PostgresLog::connect(options.database(database), ManualClock::new()).await.unwrap();
-            (on(Arc::new(log)), PathBuf::from(path), None)
-        }
-        _ => {
-            let store = Store::fresh(Backend::Sqlite).await;
-            (service(&store, SALES).await, small, Some(store))
-        }
+    let store = Store::fresh(Backend::Sqlite).await;
+    let (service, path) = match told().as_deref().and_then(|told| told.split_once('\t')) {
+        Some((path, address)) => (service_at(address, ManualClock::new()).await, PathBuf::from(path)),
+        None => (service(&store, SALES).await, small),
     };
     let summary = run(&service, &path).await.unwrap();
     assert!(summary.accepted + summary.known > 0);
-}
-
-fn on(log: Arc<dyn EventLog>) -> CommandService {
-    let clock = ManualClock::new();
-    let vault = Arc::new(Vault::new(log.clone(), key_material(), clock.clone()));
-    CommandService::new(log, vault, clock)
 }

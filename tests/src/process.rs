@@ -1,0 +1,23 @@
+//! A test of this binary in an operating system process of its own, to race or to kill.
+
+use std::process::Command;
+
+/// How the process is told what to do.
+const TOLD: &str = "SUITE_CHILD";
+
+/// Runs one test of this binary, by its full name, in a process of its own that is [`told`] something.
+///
+/// # Panics
+/// When the binary does not know where it is.
+#[must_use]
+pub fn child(test: &str, told: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this binary is a file"));
+    command.args(["--exact", test, "--nocapture"]).env(TOLD, told);
+    command
+}
+
+/// What the parent told this process; nothing when it has no such parent.
+#[must_use]
+pub fn told() -> Option<String> {
+    std::env::var(TOLD).ok()
+}
