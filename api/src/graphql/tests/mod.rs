@@ -1,5 +1,6 @@
 //! The schema as a contract, and every topic over HTTP on a real store.
 
+mod changes;
 mod clues;
 mod contract;
 mod customers;

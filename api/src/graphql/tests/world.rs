@@ -124,15 +124,16 @@ impl World {
         if input.get("commandId").is_none() {
             input["commandId"] = json!(command_id());
         }
-        let fields = match name {
-            "captureClue" => "clueId customerId",
-            "logFollowUp" => "clueId followUpId",
-            "bookViewing" => "clueId viewingId",
-            "addContactPoint" => "customerId contactPointId",
-            "registerCustomer" | "grantStar" | "setDoNotCall" | "eraseCustomer" => "customerId",
-            "suspendOperator" | "registerOperator" | "grantRole" => "operatorId",
-            "registerTeam" => "teamId",
-            "publishPoolPolicy" | "suspendLine" => "line",
+        let of = |words: &[&str]| words.iter().any(|word| input_type.contains(word));
+        let fields = match input_type {
+            "CaptureClueInput" => "clueId customerId",
+            "LogFollowUpInput" => "clueId followUpId",
+            "BookViewingInput" => "clueId viewingId",
+            "AddContactPointInput" => "customerId contactPointId",
+            _ if of(&["Customer", "Contact", "Consent", "Star", "DoNotCall"]) => "customerId",
+            _ if of(&["Operator"]) => "operatorId",
+            _ if of(&["Team"]) => "teamId",
+            _ if of(&["Line", "Policy", "StageGraph", "DefineField", "RetireField"]) => "line",
             _ => "clueId",
         };
         let query = format!(
