@@ -250,3 +250,15 @@ async fn a_clue_goes_through_hands_viewings_and_losses() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_text_with_a_nul_character_is_refused_and_one_that_only_looks_so_is_not() {
+    let world = World::new().await;
+    let agent = world.agent(0);
+    let clue = world.owned("13800138404", agent).await;
+    let loss = |note: &str| json!({ "clueId": clue["clueId"], "reason": "price", "note": note });
+    let refused = world.run(agent, "proposeLoss", "ProposeLossInput", loss("too\0much")).await;
+    assert_eq!(refused["userErrors"][0]["code"], "text_invalid");
+    world.done(agent, "proposeLoss", "ProposeLossInput", loss("too\\u0000much")).await;
+    world.end().await;
+}
