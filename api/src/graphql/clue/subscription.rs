@@ -85,8 +85,10 @@ struct Watcher {
     view: View,
     lines: Option<Vec<LineKey>>,
     changes: Receiver<Changes>,
-    /// How far the subscriber was told.
+    /// How far the subscriber was told of rows that are in the view.
     told: domain::Position,
+    /// How far the subscriber was told of rows that left it too. Reading the list does not tell of those.
+    told_of_leaving: domain::Position,
     /// Whether rows behind that may have been missed.
     behind: bool,
     waiting: VecDeque<ClueChange>,
@@ -112,6 +114,7 @@ async fn watch(
         lines: lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
         changes,
         told,
+        told_of_leaving: told,
         behind: true,
         waiting: VecDeque::new(),
     };
@@ -194,14 +197,11 @@ impl Watcher {
 
     /// Tells the rows of one commit.
     async fn tell(&mut self, changes: &Changes) -> Result<(), ApiError> {
-        if changes.position <= self.told {
-            return Ok(());
-        }
         let viewer = self.viewer()?;
         let mut rows: Vec<&ChangedRow> = changes
             .rows
             .iter()
-            .filter(|row| row.position > self.told && self.concerns(&viewer, row))
+            .filter(|row| row.position > self.told_of_leaving && self.concerns(&viewer, row))
             .collect();
         // Whoever stops in the middle goes on behind the last position that came.
         rows.sort_by_key(|row| row.position);
@@ -214,13 +214,18 @@ impl Watcher {
                 View::Pool => item.clue.lifecycle == Lifecycle::Pooled,
                 View::List => works(&viewer, item),
             });
+            // The list was read between the commit and the word of it: what is in view was told then.
+            if row.position <= self.told && item.is_some() {
+                continue;
+            }
             self.waiting.push_back(ClueChange {
-                position: Position(row.position),
+                position: Position(row.position.max(self.told)),
                 clue_id: Id(id),
                 clue: item.map(|item| ClueNode::new(item, &self.session)),
             });
         }
-        self.told = changes.position;
+        self.told = self.told.max(changes.position);
+        self.told_of_leaving = self.told_of_leaving.max(changes.position);
         Ok(())
     }
 
