@@ -27,6 +27,8 @@ use crate::keys::Keys;
 pub use location::{Location, LocationError};
 pub use ready::{Operators, Parts};
 pub use schema::{Migrated, SchemaError, migrate};
+#[cfg(test)]
+pub(crate) use serve::services;
 pub use serve::{Role, ServeError, Service};
 
 /// How often an absent database is asked again, with a growing pause between.

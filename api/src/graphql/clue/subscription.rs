@@ -100,24 +100,7 @@ async fn watch(
     after: Option<Position>,
     lines: Option<Vec<Text<LineKey>>>,
 ) -> async_graphql::Result<impl Stream<Item = Changed> + use<>> {
-    let services = &session.services;
-    // Listening begins before the list is read, or a change between the two would be missed.
-    let changes = services.projections.changes();
-    let told = match after {
-        Some(after) => after.0,
-        None => reached(services).await?,
-    };
-    let watcher = Watcher {
-        session: session.clone(),
-        operator_id: session.request.caller.operator_id,
-        view,
-        lines: lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
-        changes,
-        told,
-        told_of_leaving: told,
-        behind: true,
-        waiting: VecDeque::new(),
-    };
+    let watcher = Watcher::new(session, view, after, lines).await?;
     Ok(stream::unfold(Some(watcher), |watcher| async move {
         let mut watcher = watcher?;
         match watcher.next().await {
@@ -139,6 +122,32 @@ async fn reached(services: &Services) -> Result<domain::Position, ApiError> {
 }
 
 impl Watcher {
+    async fn new(
+        session: &Session,
+        view: View,
+        after: Option<Position>,
+        lines: Option<Vec<Text<LineKey>>>,
+    ) -> Result<Self, ApiError> {
+        let services = &session.services;
+        // Listening begins before the list is read, or a change between the two would be missed.
+        let changes = services.projections.changes();
+        let told = match after {
+            Some(after) => after.0,
+            None => reached(services).await?,
+        };
+        Ok(Self {
+            session: session.clone(),
+            operator_id: session.request.caller.operator_id,
+            view,
+            lines: lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
+            changes,
+            told,
+            told_of_leaving: told,
+            behind: true,
+            waiting: VecDeque::new(),
+        })
+    }
+
     async fn next(&mut self) -> Result<Option<ClueChange>, ApiError> {
         loop {
             if let Some(change) = self.waiting.pop_front() {
@@ -252,4 +261,31 @@ fn works(viewer: &Viewer, item: &ClueItem) -> bool {
     let clue = &item.clue;
     let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled: false };
     viewer.sight_of_clue(holding).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::graphql::tests::world::World;
+
+    #[tokio::test]
+    async fn a_clue_that_leaves_is_named_also_when_the_list_was_read_before_the_word_of_it_came() {
+        let world = World::new().await;
+        let (agent, other) = (world.agent(0), world.agent(1));
+        let clue = world.pooled("13800138500").await;
+        let query =
+            "query P($at: Position) { poolCount(atLeast: $at) clues(atLeast: $at) { edges { cursor } } }";
+        world.data(agent, query, json!({ "at": clue["position"] })).await;
+        let mut watcher = Watcher::new(&world.session(other), View::Pool, None, None).await.unwrap();
+        let claimed = world.done(agent, "claimClue", "ClueInput", json!({ "clueId": clue["clueId"] })).await;
+        // The list has the claim, and the word of it waits to be heard, when the watcher begins.
+        world.data(agent, query, json!({ "at": claimed["position"] })).await;
+        let told = tokio::time::timeout(Duration::from_secs(20), watcher.next()).await;
+        let change = told.expect("the claim is told").ok().flatten().unwrap();
+        assert_eq!(json!(change.clue_id.0), clue["clueId"]);
+        assert!(change.clue.is_none(), "it left the pool");
+        world.end().await;
+    }
 }

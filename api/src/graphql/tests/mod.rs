@@ -6,4 +6,4 @@ mod contract;
 mod customers;
 mod live;
 mod people;
-mod world;
+pub(super) mod world;
