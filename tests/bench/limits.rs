@@ -2,13 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use domain::ids::OperatorId;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
-use crate::stock::text;
+use crate::stock::{EVENTS_TABLE, text};
 
 const ROWS: usize = 500;
+
+/// A table of events in the shape that cqrs-es gives it, and a connection to it. The limit is
+/// measured without a vacuum in its back.
+pub async fn events_table(options: PgConnectOptions) -> PgConnection {
+    let mut connection = options.connect().await.expect("a connection");
+    connection.execute(EVENTS_TABLE).await.expect("the table");
+    connection.execute("ALTER TABLE events SET (autovacuum_enabled = false)").await.expect("no vacuum");
+    connection
+}
 
 /// Events a second of one connection that inserts 500 rows a commit with unnest.
 pub async fn unnest(connection: &mut PgConnection, duration: Duration) -> f64 {
@@ -65,6 +76,32 @@ pub async fn sqlite_batches(duration: Duration) -> f64 {
         query.execute(&mut *transaction).await.expect("an insert");
         transaction.commit().await.expect("a commit");
         count += ROWS;
+    }
+    rate(count, start)
+}
+
+/// Queries a second of the first page by owner, asked directly over eight connections.
+pub async fn selects(options: &PgConnectOptions, owner: OperatorId, duration: Duration) -> f64 {
+    const SQL: &str = "SELECT clue_id, line, stage, lifecycle, source_channel, captured_at, updated_at, \
+        next_follow_up_at, star, customer_name FROM clue_list WHERE owner_id = $1 \
+        ORDER BY updated_at DESC, clue_id DESC LIMIT 20";
+    let start = Instant::now();
+    let mut tasks = Vec::new();
+    for _ in 0..8 {
+        let mut connection = options.connect().await.expect("a connection");
+        tasks.push(tokio::spawn(async move {
+            let mut count = 0;
+            while start.elapsed() < duration {
+                let query = sqlx::query(SQL).bind(owner.to_string());
+                assert_eq!(query.fetch_all(&mut connection).await.expect("a page").len(), 20);
+                count += 1;
+            }
+            count
+        }));
+    }
+    let mut count = 0;
+    for task in tasks {
+        count += task.await.expect("a connection");
     }
     rate(count, start)
 }

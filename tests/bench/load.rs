@@ -13,6 +13,13 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// What these calls reached in this time.
+    pub fn new(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
+        latencies.sort_unstable();
+        #[allow(clippy::cast_precision_loss)]
+        Self { per_second: latencies.len() as f64 / elapsed.as_secs_f64(), latencies }
+    }
+
     /// The latency that this share of requests stayed under, in milliseconds.
     pub fn percentile(&self, share: f64) -> f64 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
@@ -48,8 +55,5 @@ where
     for task in tasks {
         latencies.extend(task.await.expect("a caller"));
     }
-    let elapsed = start.elapsed();
-    latencies.sort_unstable();
-    #[allow(clippy::cast_precision_loss)]
-    Reached { per_second: latencies.len() as f64 / elapsed.as_secs_f64(), latencies }
+    Reached::new(latencies, start.elapsed())
 }

@@ -7,12 +7,22 @@
 
 mod append;
 mod limits;
+mod lists;
 mod load;
+mod mutations;
+mod plain;
+mod rebuild;
 mod replay;
 mod report;
+mod served;
 mod stock;
+mod wire;
 
 use report::Report;
+
+/// The allocator of the program; every contender of this process has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -32,6 +42,15 @@ fn main() {
         }
         if wanted("replay") {
             replay::run(&mut report).await;
+        }
+        if wanted("rebuild") {
+            rebuild::run(&mut report).await;
+        }
+        if wanted("mutations") {
+            mutations::run(&mut report).await;
+        }
+        if wanted("lists") {
+            lists::run(&mut report).await;
         }
         report.print();
     });

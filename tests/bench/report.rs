@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::load::Reached;
+
 /// One contender's figures, a round each.
 #[derive(Default)]
 struct Series {
@@ -22,7 +24,8 @@ struct Ratio {
 pub struct Report {
     series: BTreeMap<(String, String), Series>,
     ratios: Vec<Ratio>,
-    notes: Vec<String>,
+    /// Median and 99th percentile of each round, in milliseconds.
+    latencies: BTreeMap<(String, String), Vec<(f64, f64)>>,
 }
 
 impl Report {
@@ -34,16 +37,22 @@ impl Report {
         series.rounds.push(figure);
     }
 
+    /// Records the rate and the latencies of commands.
+    pub fn commands(&mut self, section: &str, contender: &str, reached: &Reached) {
+        self.record(section, contender, "commands/s", reached.per_second);
+        self.latencies(section, contender, reached);
+    }
+
+    /// Records the latencies of a round.
+    pub fn latencies(&mut self, section: &str, contender: &str, reached: &Reached) {
+        let latencies = self.latencies.entry((section.to_owned(), contender.to_owned())).or_default();
+        latencies.push((reached.percentile(0.5), reached.percentile(0.99)));
+    }
+
     /// Asks for a ratio, the median of the rounds' own ratios.
     pub fn ratio(&mut self, section: &str, ours: &str, base: &str, floor: Option<f64>) {
         let (section, ours, base) = (section.to_owned(), ours.to_owned(), base.to_owned());
         self.ratios.push(Ratio { section, ours, base, floor });
-    }
-
-    /// Adds a line of prose.
-    pub fn note(&mut self, note: String) {
-        eprintln!("{note}");
-        self.notes.push(note);
     }
 
     /// Prints everything as Markdown.
@@ -69,8 +78,12 @@ impl Report {
                 ratio.section, ratio.ours, ratio.base
             );
         }
-        for note in &self.notes {
-            println!("\n{note}");
+        println!("\n| what | contender | p50 | p99 | p99 / p50, median of rounds |\n|---|---|---|---|---|");
+        for ((section, contender), rounds) in &self.latencies {
+            let p50 = median(rounds.iter().map(|(p50, _)| *p50).collect());
+            let p99 = median(rounds.iter().map(|(_, p99)| *p99).collect());
+            let spread = median(rounds.iter().map(|(p50, p99)| p99 / p50).collect());
+            println!("| {section} | {contender} | {p50:.2} ms | {p99:.2} ms | {spread:.1} |");
         }
     }
 }

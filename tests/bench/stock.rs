@@ -1,5 +1,6 @@
 //! The stock side: cqrs-es with postgres-es, set up as their README does.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cqrs_es::event_sink::EventSink;
@@ -11,6 +12,11 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// Connections of `postgres_es::default_postgress_pool`.
 const POOL: u32 = 10;
+
+/// The table of events as the README of postgres-es has it.
+pub const EVENTS_TABLE: &str = "CREATE TABLE events (aggregate_type text NOT NULL, aggregate_id text NOT NULL, \
+    sequence bigint CHECK (sequence >= 0) NOT NULL, event_type text NOT NULL, event_version text NOT NULL, \
+    payload json NOT NULL, metadata json NOT NULL, PRIMARY KEY (aggregate_type, aggregate_id, sequence))";
 
 /// An aggregate that takes notes.
 #[derive(Default, Serialize, Deserialize)]
@@ -72,13 +78,20 @@ impl Aggregate for Notes {
     }
 }
 
+/// The stock framework.
+pub type Framework = Arc<PostgresCqrs<Notes>>;
+
+/// What goes along with a command.
+pub fn metadata() -> HashMap<String, String> {
+    let metadata = [("actor", "operator:0198"), ("correlation_id", "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111")];
+    metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
 /// Stock framework on a database of its own.
-pub async fn framework(options: PgConnectOptions) -> (PgPool, Arc<PostgresCqrs<Notes>>) {
+pub async fn framework(options: PgConnectOptions) -> (PgPool, Framework) {
     let pool = PgPoolOptions::new().max_connections(POOL).connect_with(options).await.expect("a pool");
     for statement in [
-        "CREATE TABLE events (aggregate_type text NOT NULL, aggregate_id text NOT NULL, \
-         sequence bigint CHECK (sequence >= 0) NOT NULL, event_type text NOT NULL, event_version text NOT NULL, \
-         payload json NOT NULL, metadata json NOT NULL, PRIMARY KEY (aggregate_type, aggregate_id, sequence))",
+        EVENTS_TABLE,
         "CREATE TABLE snapshots (aggregate_type text NOT NULL, aggregate_id text NOT NULL, \
          last_sequence bigint NOT NULL, current_snapshot bigint NOT NULL, payload json NOT NULL, \
          PRIMARY KEY (aggregate_type, aggregate_id, last_sequence))",

@@ -8,7 +8,7 @@ use domain::{EventType, Instant, Position};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     pub(super) event_type: &'static str,
-    pub(super) event_version: u32,
+    pub(super) event_version: String,
     pub(super) payload: String,
     pub(super) metadata: String,
 }
@@ -22,7 +22,7 @@ impl NewEvent {
         if payload.contains(CLEAR_MARK) {
             return Err(AppendError::Rejected(format!("{kind} has personal data in clear")));
         }
-        Ok(Self { event_type: kind.name, event_version: kind.version, payload, metadata })
+        Ok(Self { event_type: kind.name, event_version: kind.version.to_string(), payload, metadata })
     }
 }
 
@@ -107,6 +107,9 @@ pub struct Append {
     pub command: CommandRecord,
     /// New events, at most one entry a stream.
     pub streams: Vec<StreamAppend>,
+    /// Streams that it was decided on without adding to them: appends to these that were handed in
+    /// before are committed before.
+    pub decided_on: Vec<StreamId>,
     /// Unique keys to claim.
     pub claims: Vec<KeyClaim>,
     /// Who gives unique keys up.
@@ -128,6 +131,7 @@ impl Append {
         Self {
             command,
             streams: Vec::new(),
+            decided_on: Vec::new(),
             claims: Vec::new(),
             releases: Vec::new(),
             release_owners: Vec::new(),

@@ -11,13 +11,13 @@ use domain::envelope::{RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, Head, ReadError};
 use domain::{Instant, Position};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Connection, Row};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::{Arguments, Connection, Row};
 
 use super::append::{Append, AppendError, KeyHolder, StoredCommand, StreamAppend, UniqueKey, WrappedKey};
 use super::columns::Columns;
 use super::stream::{StreamRepository, recorded, wrapped_key};
-use super::writer::{Appender, Backend, BatchError, Committed};
+use super::writer::{Appender, Backend, BatchError, Committed, start};
 use super::{EventLog, dense};
 use crate::clock::SharedClock;
 
@@ -46,10 +46,10 @@ impl PostgresLog {
             .connect_with(options.clone())
             .await
             .map_err(unavailable)?;
-        let writer = PgWriter::connect(options).await.map_err(unavailable)?;
         let head = read_head(&readers).await?;
+        let lanes = PgWriter::connect(&options).await.map_err(unavailable)?;
         Ok(Self {
-            appender: Appender::start(writer, head.position, clock),
+            appender: start(lanes, head.position, &clock),
             streams: StreamRepository::postgres(readers.clone()),
             readers,
         })
@@ -224,12 +224,22 @@ impl EventLog for PostgresLog {
     }
 }
 
-/// The one connection of this process that appends; owned, so that no pool pings it.
+/// A connection of this process that appends; owned, so that no pool pings it.
 struct PgWriter {
     options: PgConnectOptions,
     connection: PgConnection,
     epoch: i64,
 }
+
+/// Data keys of people who are new. Nobody waits for these, so they go in before the head is
+/// taken; a row that is there is left over from this very command, and nothing was sealed under it.
+const KEYS: &str = "\
+new_key AS (
+    INSERT INTO vault.data_keys (subject_id, wrapped, master_version, created_at)
+    SELECT s, w, v, $3 FROM unnest($22::text[], $23::bytea[], $24::bigint[]) AS k(s, w, v)
+    ON CONFLICT (subject_id) DO UPDATE SET wrapped = excluded.wrapped, master_version = excluded.master_version
+    RETURNING 1
+)";
 
 /// Moves the head when the epoch is right and no stream would get a hole. LATERAL with LIMIT keeps
 /// the look-ups on the index whatever the planner knows of the table.
@@ -241,9 +251,12 @@ head AS (
         CROSS JOIN LATERAL (
             SELECT sequence FROM events
             WHERE aggregate_type = p.t AND aggregate_id = p.i AND sequence = p.s LIMIT 1
-        ) e)
-    RETURNING position - $2 AS base, recorded_at
-)";
+        ) e)";
+
+/// What makes the head wait for the data keys.
+const KEYS_ARE_IN: &str = " AND cardinality($22::text[]) = (SELECT count(*) FROM new_key)";
+
+const MOVED: &str = " RETURNING position - $2 AS base, recorded_at)";
 
 const EVENTS: &str = "\
 event AS (
@@ -268,13 +281,6 @@ claim AS (
     FROM head, unnest($18::text[], $19::text[], $20::text[], $21::text[]) AS c(s, k, o, i)
 )";
 
-const KEYS: &str = "\
-new_key AS (
-    INSERT INTO vault.data_keys (subject_id, wrapped, master_version, created_at)
-    SELECT k.s, k.w, k.v, head.recorded_at
-    FROM head, unnest($22::text[], $23::bytea[], $24::bigint[]) AS k(s, w, v)
-)";
-
 const GIVE_UP: &str = "\
 release AS (
     DELETE FROM unique_keys USING head, unnest($25::text[], $26::text[]) AS r(o, i)
@@ -285,26 +291,36 @@ release AS (
     DELETE FROM vault.data_keys USING head WHERE subject_id = ANY($28::text[])
 )";
 
+/// Parameters of the statement, whichever parts it has.
+const PARAMETERS: usize = 28;
+
 impl PgWriter {
-    async fn connect(options: PgConnectOptions) -> Result<Self, sqlx::Error> {
-        let mut connection = PgConnection::connect_with(&options).await?;
-        let row = sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(&mut connection).await?;
-        Ok(Self { options, connection, epoch: row.get(0) })
+    /// Two, so that one batch is laid out, sent and bound while another waits for the disk: the
+    /// head's row lets them in one after the other. More lanes only make smaller batches.
+    async fn connect(options: &PgConnectOptions) -> Result<Vec<Self>, sqlx::Error> {
+        // The plan is the same whatever the batch; planning would cost as much as the insert.
+        let options = options.clone().options([("plan_cache_mode", "force_generic_plan")]);
+        let mut first = PgConnection::connect_with(&options).await?;
+        let second = PgConnection::connect_with(&options).await?;
+        let row = sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(&mut first).await?;
+        let lane = |connection| Self { options: options.clone(), connection, epoch: row.get(0) };
+        Ok(vec![lane(first), lane(second)])
     }
 
     /// `None` when the head does not move: fenced off, or a stream would get a hole.
     async fn write(&mut self, batch: &[&Append], now: Instant) -> Result<Option<Committed>, sqlx::Error> {
         let columns = Columns::of(batch.iter().copied());
-        let claims = !columns.claim_scopes.is_empty() || !columns.subjects.is_empty();
-        let gives_up = batch.iter().any(|append| append.gives_up());
-        // Three texts, so three prepared statements: most batches need no more than the first.
-        let parts: &[&str] = match (claims, gives_up) {
-            (false, false) => &[HEAD, EVENTS, COMMANDS],
-            (true, false) => &[HEAD, EVENTS, COMMANDS, CLAIMS, KEYS],
-            _ => &[HEAD, EVENTS, COMMANDS, CLAIMS, KEYS, GIVE_UP],
-        };
-        let sql = format!("WITH {} SELECT base, recorded_at FROM head", parts.join(", "));
-        let mut query = sqlx::query(&sql)
+        let sql = statement(&columns, batch.iter().any(|append| append.gives_up()));
+        let mut arguments = PgArguments::default();
+        arguments.reserve(PARAMETERS, 2 * batch.iter().map(|append| append.bytes()).sum::<usize>());
+        let releases = batch.iter().flat_map(|append| &append.releases);
+        let (holders, items): (Vec<&str>, Vec<&str>) =
+            releases.map(|holder| (holder.owner.as_str(), holder.item.as_str())).unzip();
+        let owners: Vec<&str> =
+            batch.iter().flat_map(|append| &append.release_owners).map(String::as_str).collect();
+        let destroyed: Vec<String> =
+            batch.iter().flat_map(|append| &append.destroy_keys).map(ToString::to_string).collect();
+        let row = sqlx::query_with(&sql, arguments)
             .bind(self.epoch)
             .bind(columns.event_count())
             .bind(now.micros())
@@ -321,33 +337,42 @@ impl PgWriter {
             .bind(columns.command_ids)
             .bind(columns.fingerprints)
             .bind(columns.results)
-            .bind(columns.offsets);
-        if claims || gives_up {
-            query = query
-                .bind(columns.claim_scopes)
-                .bind(columns.claim_keys)
-                .bind(columns.claim_owners)
-                .bind(columns.claim_items)
-                .bind(columns.subjects)
-                .bind(columns.wrapped)
-                .bind(columns.master_versions);
-        }
-        if gives_up {
-            let releases = batch.iter().flat_map(|append| &append.releases);
-            let (holders, items): (Vec<&str>, Vec<&str>) =
-                releases.map(|holder| (holder.owner.as_str(), holder.item.as_str())).unzip();
-            let owners: Vec<&str> =
-                batch.iter().flat_map(|append| &append.release_owners).map(String::as_str).collect();
-            let subjects: Vec<String> =
-                batch.iter().flat_map(|append| &append.destroy_keys).map(ToString::to_string).collect();
-            query = query.bind(holders).bind(items).bind(owners).bind(subjects);
-        }
-        let row = query.fetch_optional(&mut self.connection).await?;
+            .bind(columns.offsets)
+            .bind(columns.claim_scopes)
+            .bind(columns.claim_keys)
+            .bind(columns.claim_owners)
+            .bind(columns.claim_items)
+            .bind(columns.subjects)
+            .bind(columns.wrapped)
+            .bind(columns.master_versions)
+            .bind(holders)
+            .bind(items)
+            .bind(owners)
+            .bind(destroyed)
+            .fetch_optional(&mut self.connection)
+            .await?;
         Ok(row.map(|row| Committed {
             base: Position::new(row.get(0)),
             recorded_at: Instant::from_micros(row.get(1)),
         }))
     }
+}
+
+/// The statement with just the parts that the batch needs. Few different ones come up, and each is
+/// prepared once; parameters keep their numbers, so an unused one is an empty array.
+fn statement(columns: &Columns<'_>, gives_up: bool) -> String {
+    let keys = !columns.subjects.is_empty();
+    let head = format!("{HEAD}{}{MOVED}", if keys { KEYS_ARE_IN } else { "" });
+    let parts = [
+        keys.then_some(KEYS),
+        Some(&head),
+        Some(EVENTS),
+        Some(COMMANDS),
+        (!columns.claim_scopes.is_empty()).then_some(CLAIMS),
+        gives_up.then_some(GIVE_UP),
+    ];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    format!("WITH {} SELECT base, recorded_at FROM head", parts.join(", "))
 }
 
 fn batch_error(error: sqlx::Error) -> BatchError {

@@ -272,6 +272,7 @@ impl<'a> UnitOfWork<'a> {
         let mut steps = Vec::new();
         for (stream, open) in std::mem::take(&mut self.streams) {
             if open.events.is_empty() {
+                append.decided_on.push(stream);
                 continue;
             }
             let mut events = Vec::with_capacity(open.events.len());

@@ -19,7 +19,7 @@ use sqlx::{Connection, Row};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::{StreamRepository, recorded};
-use super::writer::Appender;
+use super::writer::{Appender, start};
 use super::{EventLog, dense};
 use crate::clock::SharedClock;
 
@@ -62,7 +62,7 @@ impl SqliteLog {
         writer.finish_key_destructions().await.map_err(unavailable)?;
         let head = read_head(&readers).await?;
         Ok(Self {
-            appender: Appender::start(writer, head.position, clock),
+            appender: start(vec![writer], head.position, &clock),
             streams: StreamRepository::sqlite(readers.clone()),
             readers,
             keys,

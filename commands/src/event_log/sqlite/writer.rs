@@ -30,7 +30,7 @@ impl SqliteWriter {
     }
 
     /// Keys first: a key without events is harmless, events without their key would be lost.
-    async fn store_new_keys(&self, columns: &Columns, now: Instant) -> Result<(), sqlx::Error> {
+    async fn store_new_keys(&self, columns: &Columns<'_>, now: Instant) -> Result<(), sqlx::Error> {
         if columns.subjects.is_empty() {
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl SqliteWriter {
                  VALUES ($1, $2, $3, $4) ON CONFLICT (subject_id) DO UPDATE SET wrapped = excluded.wrapped",
             )
             .bind(subject)
-            .bind(&columns.wrapped[index])
+            .bind(columns.wrapped[index])
             .bind(columns.master_versions[index])
             .bind(now.micros())
             .execute(&mut *transaction)
@@ -73,7 +73,7 @@ impl SqliteWriter {
     /// `None` when the head does not move: fenced off, or a stream would get a hole.
     async fn write(
         &mut self,
-        columns: &Columns,
+        columns: &Columns<'_>,
         batch: &[&Append],
         now: Instant,
     ) -> Result<Option<Committed>, sqlx::Error> {
@@ -98,12 +98,12 @@ impl SqliteWriter {
         }
         insert_events(&mut transaction, columns, base, recorded_at).await?;
         insert_commands(&mut transaction, columns, base, recorded_at).await?;
-        for (index, scope) in columns.claim_scopes.iter().enumerate() {
+        for (index, &scope) in columns.claim_scopes.iter().enumerate() {
             sqlx::query("INSERT INTO unique_keys (scope, key, owner, item) VALUES ($1, $2, $3, $4)")
                 .bind(scope)
-                .bind(&columns.claim_keys[index])
-                .bind(&columns.claim_owners[index])
-                .bind(&columns.claim_items[index])
+                .bind(columns.claim_keys[index])
+                .bind(columns.claim_owners[index])
+                .bind(columns.claim_items[index])
                 .execute(&mut *transaction)
                 .await?;
         }
@@ -115,15 +115,15 @@ impl SqliteWriter {
 
 async fn predecessors_exist(
     connection: &mut SqliteConnection,
-    columns: &Columns,
+    columns: &Columns<'_>,
 ) -> Result<bool, sqlx::Error> {
     let wanted = &columns.predecessors;
     for (index, sequence) in wanted.sequences.iter().enumerate() {
         let row = sqlx::query(
             "SELECT 1 FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3",
         )
-        .bind(&wanted.aggregate_types[index])
-        .bind(&wanted.aggregate_ids[index])
+        .bind(wanted.aggregate_types[index])
+        .bind(wanted.aggregate_ids[index])
         .bind(sequence)
         .fetch_optional(&mut *connection)
         .await?;
@@ -176,7 +176,7 @@ fn chunks(total: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
 
 async fn insert_events(
     connection: &mut SqliteConnection,
-    columns: &Columns,
+    columns: &Columns<'_>,
     base: i64,
     recorded_at: i64,
 ) -> Result<(), sqlx::Error> {
@@ -189,13 +189,13 @@ async fn insert_events(
         let mut query = sqlx::query(&sql);
         for index in chunk {
             query = query
-                .bind(&columns.aggregate_types[index])
-                .bind(&columns.aggregate_ids[index])
+                .bind(columns.aggregate_types[index])
+                .bind(columns.aggregate_ids[index])
                 .bind(columns.sequences[index])
-                .bind(&columns.event_types[index])
-                .bind(&columns.event_versions[index])
-                .bind(&columns.payloads[index])
-                .bind(&columns.metadata[index])
+                .bind(columns.event_types[index])
+                .bind(columns.event_versions[index])
+                .bind(columns.payloads[index])
+                .bind(columns.metadata[index])
                 .bind(base + 1 + i64::try_from(index).unwrap_or(i64::MAX))
                 .bind(recorded_at);
         }
@@ -206,7 +206,7 @@ async fn insert_events(
 
 async fn insert_commands(
     connection: &mut SqliteConnection,
-    columns: &Columns,
+    columns: &Columns<'_>,
     base: i64,
     recorded_at: i64,
 ) -> Result<(), sqlx::Error> {
@@ -219,8 +219,8 @@ async fn insert_commands(
         for index in chunk {
             query = query
                 .bind(&columns.command_ids[index])
-                .bind(&columns.fingerprints[index])
-                .bind(&columns.results[index])
+                .bind(columns.fingerprints[index])
+                .bind(columns.results[index])
                 .bind(base + columns.offsets[index])
                 .bind(recorded_at);
         }

@@ -1,0 +1,136 @@
+//! One lane: commits batch after batch and answers the callers.
+//!
+//! Invariant: one batch is one transaction. When it is refused, the batch is split, so that each
+//! conflict is answered to its own caller alone. When its reply is lost, the command ids are looked
+//! up before anything is sent again, so that nothing is appended twice.
+
+use std::time::Duration;
+
+use domain::Position;
+use tokio::sync::watch;
+
+use super::super::append::{Append, AppendError, Appended};
+use super::appender::Request;
+use super::{Backend, BatchError, Committed};
+use crate::clock::SharedClock;
+
+/// How often a commit is tried while the store does not answer, with a growing pause between.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// One connection that commits batches, and what it needs to answer them.
+pub(super) struct Lane<B> {
+    backend: B,
+    announce: watch::Sender<Position>,
+    clock: SharedClock,
+}
+
+impl Committed {
+    /// Where each append of the batch ends.
+    fn positions(self, appends: &[&Append]) -> Vec<Appended> {
+        let mut position = self.base;
+        let place = |append: &&Append| {
+            position = position.plus(append.event_count());
+            Appended { position, recorded_at: self.recorded_at }
+        };
+        appends.iter().map(place).collect()
+    }
+}
+
+impl<B: Backend> Lane<B> {
+    pub fn new(backend: B, announce: watch::Sender<Position>, clock: SharedClock) -> Self {
+        Self { backend, announce, clock }
+    }
+
+    /// Commits a batch, splitting it while it is refused. A stack instead of recursion keeps the
+    /// order of positions and the order of the queue the same.
+    pub async fn commit(&mut self, batch: Vec<Request>) {
+        let mut stack = vec![batch];
+        while let Some(mut batch) = stack.pop() {
+            match self.try_commit(&batch).await {
+                Ok(appended) => self.acknowledge(batch, appended),
+                Err(BatchError::Refused) if batch.len() > 1 => {
+                    let second = batch.split_off(batch.len() / 2);
+                    stack.push(second);
+                    stack.push(batch);
+                }
+                Err(error) => self.decline(batch, error).await,
+            }
+        }
+    }
+
+    async fn try_commit(&mut self, batch: &[Request]) -> Result<Vec<Appended>, BatchError> {
+        let appends: Vec<&Append> = batch.iter().map(|request| &request.append).collect();
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let lost = match self.backend.commit(&appends, self.clock.now()).await {
+                Ok(committed) => return Ok(committed.positions(&appends)),
+                Err(BatchError::Lost(reason)) => reason,
+                Err(other) => return Err(other),
+            };
+            // The reply is lost, not necessarily the batch: ask before sending again.
+            loop {
+                tracing::warn!(attempt, reason = lost.as_str(), "the event log does not answer");
+                metrics::counter!("event_log_lost_replies").increment(1);
+                if attempt >= ATTEMPTS {
+                    return Err(BatchError::Lost(lost));
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+                attempt += 1;
+                if self.backend.reconnect().await.is_err() {
+                    continue;
+                }
+                match self.found(&appends).await {
+                    Ok(Some(appended)) => return Ok(appended),
+                    Ok(None) => break,
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Where the batch went, when the log has all of it. A batch of which the log has only a part
+    /// holds repeated commands; sent again it is refused and split.
+    async fn found(&mut self, appends: &[&Append]) -> Result<Option<Vec<Appended>>, BatchError> {
+        let mut found = Vec::with_capacity(appends.len());
+        for append in appends {
+            match self.backend.find(append.command.id).await? {
+                Some((stored, recorded_at)) if stored.result == append.command.result => {
+                    found.push(Appended { position: stored.position, recorded_at });
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(found))
+    }
+
+    fn acknowledge(&self, batch: Vec<Request>, appended: Vec<Appended>) {
+        let last = appended.iter().map(|appended| appended.position).max().unwrap_or_default();
+        for (request, appended) in batch.into_iter().zip(appended) {
+            request.answer(Ok(appended));
+        }
+        self.announce.send_if_modified(|known| {
+            let forward = last > *known;
+            *known = last.max(*known);
+            forward
+        });
+    }
+
+    async fn decline(&mut self, batch: Vec<Request>, error: BatchError) {
+        for request in batch {
+            let answer = match &error {
+                BatchError::Lost(reason) => AppendError::Unavailable(reason.clone()),
+                BatchError::Rejected(reason) => AppendError::Rejected(reason.clone()),
+                BatchError::Refused => match self.backend.explain(&request.append).await {
+                    Ok(reason) => reason,
+                    Err(BatchError::Lost(reason)) => AppendError::Unavailable(reason),
+                    Err(BatchError::Rejected(reason)) => AppendError::Rejected(reason),
+                    Err(BatchError::Refused) => AppendError::Rejected("refused without a reason".to_owned()),
+                },
+            };
+            request.answer(Err(answer));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A mutation over HTTP to a durable event: ours, and the stock framework behind a plain
+//! async-graphql server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use commands::clock::{Clock, SystemClock, fresh_uuid};
+use commands::service::CommandContext;
+use commands::use_cases::customer::RegisterCustomer;
+use domain::clue::Source;
+use domain::envelope::Actor;
+use domain::ids::CommandId;
+use domain::personal::Personal;
+use sqlx::{ConnectOptions, Executor};
+use tests::given::parse;
+
+use crate::append::{database, server};
+use crate::plain;
+use crate::report::Report;
+use crate::served::{LINE, Served};
+use crate::stock;
+use crate::wire;
+
+const ROUNDS: usize = 3;
+const STEP: Duration = Duration::from_secs(4);
+const CONNECTIONS: usize = 64;
+/// Customers whose clues are captured.
+const CUSTOMERS: usize = 500;
+const SECTION: &str = "a mutation over HTTP, 64 connections";
+const CAPTURE: &str = "mutation Capture($input: CaptureClueInput!) { captureClue(input: $input) { \
+    clueId position userErrors { code message } } }";
+const TAKE: &str = "mutation Take($id: String!, $text: String!) { takeNote(id: $id, text: $text) }";
+
+pub async fn run(report: &mut Report) {
+    let (cluster, _watcher) = server().await;
+    let served = Served::on(&database(&cluster, "mutations").await).await;
+    let (_pool, framework) = stock::framework(database(&cluster, "stock").await).await;
+    let notes = plain::serve_notes(framework).await;
+    let customers = Arc::new(customers(&served).await);
+    let token = served.token.clone();
+    let capture = move |n: u64| {
+        let index = usize::try_from(n).unwrap_or_default() % customers.len();
+        let input = serde_json::json!({
+            "commandId": fresh_uuid(SystemClock.now()), "line": LINE, "source": { "channel": "website" },
+            "customer": { "customerId": customers[index] }, "need": { "note": stock::text() },
+        });
+        let body = serde_json::json!({ "query": CAPTURE, "variables": { "input": input } });
+        wire::post("/graphql", &body.to_string(), &token)
+    };
+    let take = |_| {
+        let input = serde_json::json!({ "id": fresh_uuid(SystemClock.now()), "text": stock::text() });
+        let body = serde_json::json!({ "query": TAKE, "variables": input });
+        wire::post("/graphql", &body.to_string(), "nobody")
+    };
+    let answer = wire::once(served.address, &capture(0)).await;
+    assert!(answer["data"]["captureClue"]["clueId"].is_string(), "{answer}");
+    let answer = wire::once(notes, &take(0)).await;
+    assert!(answer["data"]["takeNote"].is_string(), "{answer}");
+    for round in 0..=ROUNDS {
+        checkpoint(&cluster).await;
+        let theirs = wire::closed_loop(notes, CONNECTIONS, STEP, take).await;
+        checkpoint(&cluster).await;
+        let ours = wire::closed_loop(served.address, CONNECTIONS, STEP, capture.clone()).await;
+        // The first round warms caches and connections.
+        if round > 0 {
+            report.commands(SECTION, "stock behind plain async-graphql", &theirs);
+            report.commands(SECTION, "cluestream", &ours);
+        }
+    }
+    report.ratio(SECTION, "cluestream", "stock behind plain async-graphql", Some(5.0));
+}
+
+async fn checkpoint(cluster: &sqlx::postgres::PgConnectOptions) {
+    let mut connection = cluster.connect().await.expect("a connection");
+    connection.execute("CHECKPOINT").await.expect("a checkpoint");
+}
+
+async fn customers(served: &Served) -> Vec<String> {
+    let mut ids = Vec::with_capacity(CUSTOMERS);
+    for n in 0..CUSTOMERS {
+        let command = CommandId::new(fresh_uuid(SystemClock.now()));
+        let context = CommandContext::new(command, Actor::System(parse("bench")));
+        let register = RegisterCustomer {
+            line: parse(LINE),
+            source: Source { channel: parse("website"), key: None, campaign: None },
+            name: Some(Personal::Clear(format!("Li Wei {n}"))),
+            contacts: Vec::new(),
+        };
+        let receipt = served.app.commands.execute(&context, &register).await.expect("a customer");
+        ids.push(tests::given::id::<domain::ids::CustomerId>(&receipt, "customer_id").to_string());
+    }
+    ids
+}

@@ -1,0 +1,77 @@
+//! The clue list built anew from the log, beside a plain COPY of the rows that it makes.
+
+use std::time::Instant;
+
+use commands::import::{Map, Options, import};
+use futures::TryStreamExt;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Executor, Row};
+use tests::generator::{self, Amounts, PLAIN};
+use tests::given::parse;
+
+use crate::append::{database, server};
+use crate::limits::rate;
+use crate::report::Report;
+use crate::served::{LINE, Served};
+
+const ROUNDS: usize = 3;
+const PEOPLE: usize = 30_000;
+const SECTION: &str = "the clue list built anew";
+/// The tables of the read model.
+const TABLES: [&str; 7] = [
+    "clue_list",
+    "clue_list_field",
+    "clue_list_customer",
+    "clue_list_star",
+    "clue_list_phone",
+    "clue_list_gram",
+    "clue_list_graph",
+];
+
+pub async fn run(report: &mut Report) {
+    let (cluster, _watcher) = server().await;
+    let options = database(&cluster, "rebuilt").await;
+    let served = Served::on(&options).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("clues.csv");
+    let amounts = Amounts { people: PEOPLE, again: 0, repeated: 0, broken: 0, tangled: 0 };
+    std::fs::write(&file, generator::generate(7, PLAIN, amounts).bytes).expect("the file is written");
+    let map = Map::parse(&generator::map(true)).expect("the map reads");
+    let line = parse(LINE);
+    import(&served.app.commands, &map, &line, &file, Options::default(), &mut |_| ())
+        .await
+        .expect("imported");
+    served.app.projections.catch_up().await.expect("read models");
+    let mut connection = options.connect().await.expect("a connection");
+    let events: i64 = connection.fetch_one("SELECT position FROM log_head").await.expect("the head").get(0);
+    let events = usize::try_from(events).expect("a count");
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        copy(&options, &mut connection).await;
+        report.record(SECTION, "COPY of its rows", "events/s", rate(events, start));
+        let start = Instant::now();
+        let found = served.app.projections.rebuild("clue_list", &|_| ()).await.expect("rebuilt");
+        report.record(SECTION, "rebuild and comparison", "events/s", rate(events, start));
+        assert!(found.is_equal(), "{found:?}");
+    }
+    report.ratio(SECTION, "rebuild and comparison", "COPY of its rows", None);
+}
+
+/// Copies every table into one of the same indexes.
+async fn copy(options: &PgConnectOptions, into: &mut PgConnection) {
+    let mut from = options.connect().await.expect("a connection");
+    for table in TABLES {
+        into.execute(format!("CREATE TABLE copied (LIKE {table} INCLUDING ALL)").as_str())
+            .await
+            .expect("a table");
+        let out = format!("COPY {table} TO STDOUT (FORMAT binary)");
+        let mut rows = from.copy_out_raw(&out).await.expect("rows");
+        let mut copy = into.copy_in_raw("COPY copied FROM STDIN (FORMAT binary)").await.expect("a copy");
+        while let Some(bytes) = rows.try_next().await.expect("rows") {
+            copy.send(bytes).await.expect("sent");
+        }
+        copy.finish().await.expect("copied");
+        drop(rows);
+        into.execute("DROP TABLE copied").await.expect("dropped");
+    }
+}
