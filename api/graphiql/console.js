@@ -6,7 +6,11 @@ const box = document.getElementById('token');
 const status = document.getElementById('status');
 const token = () => box.value.trim();
 
-box.value = sessionStorage.getItem(TOKEN) || new URLSearchParams(location.hash.slice(1)).get('token') || '';
+// A link with a token speaks for whoever opened it last, also in a tab that had another.
+const linked = () => new URLSearchParams(location.hash.slice(1)).get('token');
+window.addEventListener('hashchange', () => linked() && location.reload());
+
+box.value = linked() || sessionStorage.getItem(TOKEN) || '';
 history.replaceState(null, '', location.pathname);
 sessionStorage.setItem(TOKEN, token());
 
@@ -32,25 +36,36 @@ const EXAMPLES = [
     query: `# Who am I, and where may I work?
 query Me {
   viewer {
-    id
+    name { text }
     roles
+    lines
   }
 }
 `,
   },
   {
-    query: `# The first page of my clues, newest work first.
+    query: `# My clues, the next contact first.
 query MyClues($after: String) {
-  clues(first: 20, after: $after) {
+  clues(first: 20, sort: NEXT_FOLLOW_UP, after: $after) {
     edges {
-      cursor
-      node { id stage lifecycle updatedAt }
+      node { id customerName { text } stage lifecycle stars nextFollowUpAt }
     }
     pageInfo { hasNextPage endCursor }
   }
 }
 `,
     variables: '{ "after": null }',
+  },
+  {
+    query: `# What happens to clues, as it happens.
+subscription Live {
+  clueListChanged {
+    position
+    clueId
+    clue { customerName { text } stage lifecycle }
+  }
+}
+`,
   },
 ];
 

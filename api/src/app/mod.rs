@@ -1,7 +1,7 @@
 //! The composition root: the one place that joins log, vault, commands, read models and directory.
 //!
 //! Guarantees: nothing opens on a database whose schema is missing, older or newer than the
-//! program's; a database that is not there yet is waited for, visibly and not for ever.
+//! program's, or under a master key that is not the database's; a database that is not there yet is waited for, visibly and not for ever.
 //!
 //! Deliberately absent: rules, queries and HTTP; it only wires.
 
@@ -29,6 +29,8 @@ pub use app_role::{AppRoleError, grant};
 pub use location::{Location, LocationError};
 pub use ready::{Operators, Parts};
 pub use schema::{Migrated, SchemaError, migrate};
+#[cfg(test)]
+pub(crate) use serve::services;
 pub use serve::{Role, ServeError, Service};
 
 /// How often an absent database is asked again, with a growing pause between.
@@ -49,6 +51,12 @@ pub enum AppError {
     /// The log does not open.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The key files are of another installation.
+    #[error(
+        "master.key is not the one that sealed the personal data in this database: put the right one in its \
+         place, or restore it from its backup"
+    )]
+    MasterKey,
     /// The read models do not open.
     #[error("the read models: {0}")]
     Views(#[from] SqlError),
@@ -76,7 +84,8 @@ impl App {
     /// Opens the log and the read models.
     ///
     /// # Errors
-    /// When the schema is not this program's, or the database stays away.
+    /// When the schema is not this program's, the master key is not the database's, or the database
+    /// stays away.
     pub async fn open(config: &Config, keys: &Keys, clock: SharedClock) -> Result<Self, AppError> {
         let location = Location::of(&config.database_url)?;
         patiently(|| schema::check(&location)).await?;
@@ -87,6 +96,9 @@ impl App {
             }
         };
         let vault = Arc::new(Vault::new(log.clone(), key_material(keys), clock.clone()));
+        if !vault.opens().await? {
+            return Err(AppError::MasterKey);
+        }
         let index: Arc<dyn BlindIndex> = Arc::new(vault.blind_index());
         let commands = CommandService::new(log.clone(), vault.clone(), clock);
         let views = Database::connect(&location.views_url(&config.database_url)).await?;
@@ -149,4 +161,47 @@ where
         }
     }
     Err(SchemaError::Unavailable("no attempt was made".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use commands::clock::{Clock, SystemClock};
+
+    use super::*;
+    use crate::config::DatabaseUrl;
+
+    async fn open(config: &Config, keys: &Keys) -> Result<App, AppError> {
+        App::open(config, keys, Arc::new(SystemClock)).await
+    }
+
+    fn config(folder: &tempfile::TempDir) -> Config {
+        let file = folder.path().join("cluestream.db");
+        let database_url = DatabaseUrl::new(&format!("sqlite://{}", file.display())).unwrap();
+        Config { database_url, ..Config::default() }
+    }
+
+    #[tokio::test]
+    async fn a_database_does_not_open_under_another_master_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, keys, others) = (config(&folder), Keys::generate().unwrap(), Keys::generate().unwrap());
+        migrate(&Location::of(&config.database_url).unwrap()).await.unwrap();
+        open(&config, &others).await.expect("any key opens a log without people").close().await;
+        let app = open(&config, &keys).await.unwrap();
+        let line = include_str!("../../../docs/lines/used-car-sales.toml");
+        let lines = [commands::line_file::parse(line).unwrap()];
+        crate::demo::hire(&app.commands, &lines, SystemClock.now()).await.unwrap();
+        app.close().await;
+        open(&config, &keys).await.expect("its own key opens it").close().await;
+        let refused = open(&config, &others).await.err().unwrap();
+        assert!(matches!(refused, AppError::MasterKey), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder);
+        std::fs::write(folder.path().join("cluestream.db"), "this is a letter, not a database").unwrap();
+        let refused = open(&config, &Keys::generate().unwrap()).await.err().unwrap();
+        assert!(matches!(refused, AppError::Schema(SchemaError::Unusable(_))), "{refused}");
+    }
 }

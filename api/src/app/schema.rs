@@ -16,6 +16,9 @@ pub enum SchemaError {
     /// The database does not answer, or the file is not there.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// It answers, and will not do: no database, no such one, or no right to it.
+    #[error("the database cannot be used: {0}")]
+    Unusable(String),
     /// It has no schema, or an older one.
     #[error(
         "the database's schema is at version {found}, this program needs {needed}: run `cluestream migrate`"
@@ -165,7 +168,10 @@ where
 
 /// The newest change that was applied; zero when none was.
 async fn version_in<C: Migrate>(connection: &mut C, _: &Migrator) -> Result<i64, SchemaError> {
-    let failed = |error: MigrateError| SchemaError::Unavailable(error.to_string());
+    let failed = |error: MigrateError| match error {
+        MigrateError::Execute(error) => unavailable(error),
+        other => SchemaError::Unavailable(other.to_string()),
+    };
     connection.ensure_migrations_table().await.map_err(failed)?;
     let applied = connection.list_applied_migrations().await.map_err(failed)?;
     Ok(applied.iter().map(|change| change.version).max().unwrap_or(0))
@@ -187,5 +193,15 @@ fn make_folder(file: &Path) -> Result<(), SchemaError> {
 }
 
 fn unavailable(error: sqlx::Error) -> SchemaError {
-    SchemaError::Unavailable(error.to_string())
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some(code) if is_final(code) => SchemaError::Unusable(error.to_string()),
+        _ => SchemaError::Unavailable(error.to_string()),
+    }
+}
+
+/// Codes after which waiting does not help. SQLite: corrupt, not a database. PostgreSQL: wrong user or
+/// password (class 28), no such database, no right to it.
+fn is_final(code: &str) -> bool {
+    ["11", "26", "3D000", "42501"].contains(&code) || (code.len() == 5 && code.starts_with("28"))
 }

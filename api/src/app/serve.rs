@@ -140,7 +140,7 @@ impl Service {
     }
 }
 
-fn services(app: &App, config: &Config, keys: &Keys) -> Services {
+pub(crate) fn services(app: &App, config: &Config, keys: &Keys) -> Services {
     let db = app.projections.database();
     Services {
         commands: app.commands.clone(),

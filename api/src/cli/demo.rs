@@ -11,6 +11,7 @@ use domain::business_line::LineSpec;
 use domain::operator::Role as OperatorRole;
 use domain::values::LineKey;
 use projections::Snapshot;
+use projections::operators::OperatorEntry;
 use tokio::sync::watch;
 
 use super::CliError;
@@ -142,7 +143,11 @@ fn staff(snapshot: &Snapshot, lines: &[LineSpec]) -> Staff {
         }
     }
     let showcase = OperatorRole::ALL.into_iter().filter_map(|role| {
-        let one = snapshot.operators.values().find(|one| has(role)(&one.roles) && !one.suspended)?;
+        let able = snapshot.operators.values().filter(|one| has(role)(&one.roles) && !one.suspended);
+        // Somebody of the busier line, and the same one whenever the demo goes on.
+        let quiet =
+            |one: &OperatorEntry| !lines.first().is_some_and(|spec| one.scope.lines.contains(&spec.key));
+        let one = able.min_by_key(|one| (quiet(one), one.name.clone()))?;
         Some((role, one.name.clone().unwrap_or_default(), one.id))
     });
     Staff { teams, showcase: showcase.collect() }

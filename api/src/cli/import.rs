@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use commands::clock::SystemClock;
-use commands::import::{Map, Options, Summary, import};
+use commands::import::{ImportError, Map, Options, Summary, import};
 use domain::values::LineKey;
 
 use super::CliError;
@@ -54,7 +54,11 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<ExitCo
     let summary = import(&app.commands, &map, line, file, options, &mut show).await;
     bar.end();
     app.close().await;
-    let summary = summary?;
+    let path = file.display().to_string();
+    let summary = summary.map_err(|error| match error {
+        ImportError::Read(source) => CliError::File { path, source },
+        other => other.into(),
+    })?;
     print(&summary);
     Ok(ExitCode::from(summary.exit_code()))
 }

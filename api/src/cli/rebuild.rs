@@ -25,10 +25,15 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError> {
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
-    let names: Vec<String> = match &arguments.name {
-        Some(name) => vec![name.clone()],
-        None => app.projections.names().into_iter().map(str::to_owned).collect(),
+    let known = app.projections.names();
+    let names: Vec<&str> = match &arguments.name {
+        Some(name) => vec![name],
+        None => known.clone(),
     };
+    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+        let there_are = known.join(", ");
+        return Err(CliError::Line(format!("no read model is called {name}; there are {there_are}")));
+    }
     for name in &names {
         if arguments.roll_back {
             app.projections.roll_back(name).await?;

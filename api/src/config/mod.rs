@@ -130,7 +130,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A variable of ours that means nothing.
-    #[error("the environment has {name}, which is no setting; `cluestream --help` lists them")]
+    #[error("the environment has {name}, which is no setting; docs/config.example.toml has them all")]
     UnknownVariable {
         /// Its name.
         name: String,

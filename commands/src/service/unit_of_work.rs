@@ -26,6 +26,9 @@ use crate::event_log::{
 };
 use crate::vault::{DataKey, PepperedIndex, seal};
 
+/// How JSON writes the one character that PostgreSQL stores in no text: a read model could not hold it.
+const NUL: &str = "\\u0000";
+
 /// What the events of a decision are about.
 #[derive(Clone, Debug, Default)]
 pub struct About {
@@ -202,6 +205,9 @@ impl<'a> UnitOfWork<'a> {
             next.evolve(event);
             let payload = serde_json::to_string(event)
                 .map_err(|error| Stop::Fail(CommandError::Internal(error.to_string())))?;
+            if holds_nul(&payload) {
+                return Err(Stop::refused("text_invalid", "a text holds no NUL characters", None));
+            }
             if payload.contains(CLEAR_MARK) {
                 self.unlock(about.subject).await?;
             }
@@ -331,6 +337,12 @@ impl<'a> UnitOfWork<'a> {
         });
         NewEvent::sealed(staged.kind, payload, metadata.map_err(|error| broken(&error))?)
     }
+}
+
+/// Whether a text in the JSON has a NUL character, and not the six characters that write one.
+fn holds_nul(json: &str) -> bool {
+    let escaped = |at: usize| json[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    json.match_indices(NUL).any(|(at, _)| !escaped(at))
 }
 
 fn state<A: Aggregate>(state: &Arc<dyn Any + Send + Sync>) -> Result<Arc<A>, Stop> {

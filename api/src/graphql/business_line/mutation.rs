@@ -1,7 +1,8 @@
 //! Changes of business lines.
 
 use async_graphql::{Context, InputObject, Object};
-use commands::use_cases::business_line::{ChangeLine, LineChange};
+use commands::line_file;
+use commands::use_cases::business_line::{ApplyLine, ChangeLine, LineChange};
 use domain::business_line::{
     FieldDefinition, FieldOption, FirstResponsePolicy, LossPolicy, LossReason, Move, Policy, PoolPolicy,
     ScorePolicy, SignalWeight, Stage, StageGraph,
@@ -64,6 +65,11 @@ pub struct SignalWeightInput {
 }
 
 mutation_input! {
+    /// A line file, as `cluestream line apply` takes it.
+    ApplyLineInput {
+        /// The text of the file, in TOML.
+        file: String,
+    }
     /// A business line.
     LineInput {
         /// Which.
@@ -173,6 +179,17 @@ async fn change(
 
 #[Object]
 impl BusinessLineMutation {
+    /// Brings a line to the description in a file, defining it when it does not exist.
+    async fn apply_line(
+        &self,
+        ctx: &Context<'_>,
+        input: ApplyLineInput,
+    ) -> async_graphql::Result<LinePayload> {
+        let spec = line_file::parse(&input.file).map_err(|error| ApiError::bad_input(error.to_string()))?;
+        let apply = ApplyLine { spec };
+        Ok(session(ctx)?.run(input.command_id, input.expected_revision, &apply).await?.try_into()?)
+    }
+
     /// Calls a line otherwise.
     async fn rename_line(
         &self,

@@ -85,8 +85,10 @@ struct Watcher {
     view: View,
     lines: Option<Vec<LineKey>>,
     changes: Receiver<Changes>,
-    /// How far the subscriber was told.
+    /// How far the subscriber was told of rows that are in the view.
     told: domain::Position,
+    /// How far the subscriber was told of rows that left it too. Reading the list does not tell of those.
+    told_of_leaving: domain::Position,
     /// Whether rows behind that may have been missed.
     behind: bool,
     waiting: VecDeque<ClueChange>,
@@ -98,23 +100,7 @@ async fn watch(
     after: Option<Position>,
     lines: Option<Vec<Text<LineKey>>>,
 ) -> async_graphql::Result<impl Stream<Item = Changed> + use<>> {
-    let services = &session.services;
-    // Listening begins before the list is read, or a change between the two would be missed.
-    let changes = services.projections.changes();
-    let told = match after {
-        Some(after) => after.0,
-        None => reached(services).await?,
-    };
-    let watcher = Watcher {
-        session: session.clone(),
-        operator_id: session.request.caller.operator_id,
-        view,
-        lines: lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
-        changes,
-        told,
-        behind: true,
-        waiting: VecDeque::new(),
-    };
+    let watcher = Watcher::new(session, view, after, lines).await?;
     Ok(stream::unfold(Some(watcher), |watcher| async move {
         let mut watcher = watcher?;
         match watcher.next().await {
@@ -136,6 +122,32 @@ async fn reached(services: &Services) -> Result<domain::Position, ApiError> {
 }
 
 impl Watcher {
+    async fn new(
+        session: &Session,
+        view: View,
+        after: Option<Position>,
+        lines: Option<Vec<Text<LineKey>>>,
+    ) -> Result<Self, ApiError> {
+        let services = &session.services;
+        // Listening begins before the list is read, or a change between the two would be missed.
+        let changes = services.projections.changes();
+        let told = match after {
+            Some(after) => after.0,
+            None => reached(services).await?,
+        };
+        Ok(Self {
+            session: session.clone(),
+            operator_id: session.request.caller.operator_id,
+            view,
+            lines: lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
+            changes,
+            told,
+            told_of_leaving: told,
+            behind: true,
+            waiting: VecDeque::new(),
+        })
+    }
+
     async fn next(&mut self) -> Result<Option<ClueChange>, ApiError> {
         loop {
             if let Some(change) = self.waiting.pop_front() {
@@ -194,14 +206,11 @@ impl Watcher {
 
     /// Tells the rows of one commit.
     async fn tell(&mut self, changes: &Changes) -> Result<(), ApiError> {
-        if changes.position <= self.told {
-            return Ok(());
-        }
         let viewer = self.viewer()?;
         let mut rows: Vec<&ChangedRow> = changes
             .rows
             .iter()
-            .filter(|row| row.position > self.told && self.concerns(&viewer, row))
+            .filter(|row| row.position > self.told_of_leaving && self.concerns(&viewer, row))
             .collect();
         // Whoever stops in the middle goes on behind the last position that came.
         rows.sort_by_key(|row| row.position);
@@ -214,13 +223,18 @@ impl Watcher {
                 View::Pool => item.clue.lifecycle == Lifecycle::Pooled,
                 View::List => works(&viewer, item),
             });
+            // The list was read between the commit and the word of it: what is in view was told then.
+            if row.position <= self.told && item.is_some() {
+                continue;
+            }
             self.waiting.push_back(ClueChange {
-                position: Position(row.position),
+                position: Position(row.position.max(self.told)),
                 clue_id: Id(id),
                 clue: item.map(|item| ClueNode::new(item, &self.session)),
             });
         }
-        self.told = changes.position;
+        self.told = self.told.max(changes.position);
+        self.told_of_leaving = self.told_of_leaving.max(changes.position);
         Ok(())
     }
 
@@ -247,4 +261,31 @@ fn works(viewer: &Viewer, item: &ClueItem) -> bool {
     let clue = &item.clue;
     let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled: false };
     viewer.sight_of_clue(holding).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::graphql::tests::world::World;
+
+    #[tokio::test]
+    async fn a_clue_that_leaves_is_named_also_when_the_list_was_read_before_the_word_of_it_came() {
+        let world = World::new().await;
+        let (agent, other) = (world.agent(0), world.agent(1));
+        let clue = world.pooled("13800138500").await;
+        let query =
+            "query P($at: Position) { poolCount(atLeast: $at) clues(atLeast: $at) { edges { cursor } } }";
+        world.data(agent, query, json!({ "at": clue["position"] })).await;
+        let mut watcher = Watcher::new(&world.session(other), View::Pool, None, None).await.unwrap();
+        let claimed = world.done(agent, "claimClue", "ClueInput", json!({ "clueId": clue["clueId"] })).await;
+        // The list has the claim, and the word of it waits to be heard, when the watcher begins.
+        world.data(agent, query, json!({ "at": claimed["position"] })).await;
+        let told = tokio::time::timeout(Duration::from_secs(20), watcher.next()).await;
+        let change = told.expect("the claim is told").ok().flatten().unwrap();
+        assert_eq!(json!(change.clue_id.0), clue["clueId"]);
+        assert!(change.clue.is_none(), "it left the pool");
+        world.end().await;
+    }
 }

@@ -90,8 +90,8 @@ mutation_input! {
         /// Until when.
         expires_at: Option<Instant>,
     }
-    /// Stars to take back.
-    RevokeStarInput {
+    /// Stars that end.
+    StarInput {
         /// Whose.
         customer_id: Id<CustomerId>,
         /// The clue in the course of which it changes.
@@ -243,11 +243,20 @@ impl CustomerMutation {
         change!(ctx, input, CustomerChange::GrantStar { line, tier, basis, expires_at })
     }
 
+    /// Records that a customer's stars lasted no longer than they were granted for.
+    async fn expire_star(
+        &self,
+        ctx: &Context<'_>,
+        input: StarInput,
+    ) -> async_graphql::Result<CustomerPayload> {
+        change!(ctx, input, CustomerChange::ExpireStar(input.line.0))
+    }
+
     /// Takes a customer's stars back.
     async fn revoke_star(
         &self,
         ctx: &Context<'_>,
-        input: RevokeStarInput,
+        input: StarInput,
     ) -> async_graphql::Result<CustomerPayload> {
         change!(ctx, input, CustomerChange::RevokeStar(input.line.0))
     }

@@ -6,8 +6,10 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     FieldDefinition, InputValueDefinition, TypeDefinition, TypeKind, TypeSystemDefinition,
 };
+use futures::StreamExt;
 
-use crate::graphql::sdl;
+use crate::config::Config;
+use crate::graphql::{schema, sdl};
 
 /// Fields and arguments of type `Int`: each is bounded far below 32 bits, for the reason beside it.
 /// Whatever counts rows, events or money is a `Long`, a `Position` or a `Money`.
@@ -70,6 +72,19 @@ fn the_committed_schema_is_what_the_program_serves() {
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(committed == sdl(), "run the test with UPDATE_GOLDEN=1 to write {path} anew");
+}
+
+#[tokio::test]
+async fn the_examples_of_the_console_fit_the_schema() {
+    let schema = schema(&Config::default().limits);
+    let console = include_str!("../../../graphiql/console.js");
+    let examples: Vec<&str> = console.split('`').filter(|text| text.starts_with("# ")).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let answer = schema.execute_stream(example).next().await.unwrap();
+        // Without a session resolvers fail, at a path; a query that does not fit fails before.
+        assert!(answer.errors.iter().all(|error| !error.path.is_empty()), "{example}: {:?}", answer.errors);
+    }
 }
 
 #[test]

@@ -41,12 +41,17 @@ impl Watcher {
         }
     }
 
-    /// The next change: clue, and what became of it.
-    async fn change(&mut self) -> (Value, Value) {
+    /// The next change as it came.
+    async fn told(&mut self) -> Value {
         let message = self.hear().await;
         let data = &message["payload"]["data"];
         let change = data.get("clueListChanged").or_else(|| data.get("poolChanged"));
-        let change = change.unwrap_or_else(|| panic!("{message}"));
+        change.unwrap_or_else(|| panic!("{message}")).clone()
+    }
+
+    /// The next change: clue, and what became of it.
+    async fn change(&mut self) -> (Value, Value) {
+        let change = self.told().await;
         (change["clueId"].clone(), change["clue"]["lifecycle"].clone())
     }
 }
@@ -89,6 +94,38 @@ async fn a_watcher_that_was_away_goes_on_where_it_was() {
     }
     let next = world.owned("13800138319", agent).await;
     assert_eq!(watcher.change().await.0, next["clueId"], "and hears on");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_dropped_socket_goes_on_behind_its_last_change_without_a_gap_or_a_repeat() {
+    let world = World::new().await;
+    let agent = world.agent(0);
+    let start = world.owned("13800138330", agent).await;
+    let mut made = Vec::new();
+    let (mut told, mut last) = (Vec::new(), start["position"].clone());
+    // Each socket is dropped with changes still on their way, and others come while there is none.
+    for round in 1..=3 {
+        let mut watcher = Watcher::new(&world, agent, LIST, Some(&last)).await;
+        for n in 0..3 {
+            let clue = world.owned(&format!("138001383{}{n}", 3 + round), agent).await;
+            made.push(clue["clueId"].clone());
+        }
+        while told.len() + 1 < made.len() {
+            let change = watcher.told().await;
+            last = change["position"].clone();
+            told.push(change["clueId"].clone());
+        }
+        drop(watcher);
+        made.push(world.owned(&format!("138001383{}9", 3 + round), agent).await["clueId"].clone());
+    }
+    let mut watcher = Watcher::new(&world, agent, LIST, Some(&last)).await;
+    while told.len() < made.len() {
+        told.push(watcher.told().await["clueId"].clone());
+    }
+    assert_eq!(told, made);
+    let next = world.owned("13800138379", agent).await;
+    assert_eq!(watcher.change().await.0, next["clueId"], "nothing came twice");
     world.end().await;
 }
 

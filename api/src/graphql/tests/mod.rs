@@ -1,8 +1,9 @@
 //! The schema as a contract, and every topic over HTTP on a real store.
 
+mod changes;
 mod clues;
 mod contract;
 mod customers;
 mod live;
 mod people;
-mod world;
+pub(super) mod world;

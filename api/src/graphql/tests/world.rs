@@ -11,11 +11,12 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, Location, Role as ServeRole, ServeError, Service, migrate};
-use crate::auth::Tokens;
+use crate::app::{App, Location, Role as ServeRole, ServeError, Service, migrate, services};
+use crate::auth::{Caller, Tokens};
 use crate::config::{Config, DatabaseUrl};
 use crate::demo::{Staff, hire};
-use crate::http::Server;
+use crate::graphql::services::{Services, Session};
+use crate::http::{RequestContext, Server};
 use crate::keys::Keys;
 
 /// A running server.
@@ -23,6 +24,7 @@ pub struct World {
     pub app: Arc<App>,
     pub staff: Staff,
     pub address: std::net::SocketAddr,
+    services: Arc<Services>,
     tokens: Tokens,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
@@ -54,6 +56,7 @@ impl World {
         let roles = [ServeRole::Api, ServeRole::Projections];
         let service = Service::new(server, app.clone(), &config, &keys, &roles).unwrap();
         let address = service.address();
+        let services = Arc::new(services(&app, &config, &keys));
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(service.run(async move {
             let _ = stopped.await;
@@ -62,6 +65,7 @@ impl World {
             app,
             staff,
             address,
+            services,
             tokens: Tokens::new(keys.signing()).unwrap(),
             client: reqwest::Client::new(),
             stop: Some(stop),
@@ -89,6 +93,19 @@ impl World {
     pub fn token(&self, operator: OperatorId) -> String {
         let hour = std::time::Duration::from_secs(3_600);
         self.tokens.issue(operator, SystemClock.now(), hour).unwrap().token
+    }
+
+    /// A session as the server makes it for a request of an operator.
+    pub fn session(&self, operator: OperatorId) -> Session {
+        let known = &self.app.directory.now().operators[&operator];
+        let caller = Caller {
+            operator_id: operator,
+            roles: known.roles.clone(),
+            scope: known.scope.clone(),
+            token_expires_at: SystemClock.now(),
+        };
+        let request = RequestContext { caller, request_id: command_id(), trace: None };
+        Session::new(self.services.clone(), request)
     }
 
     /// The whole answer to a request.
@@ -124,15 +141,16 @@ impl World {
         if input.get("commandId").is_none() {
             input["commandId"] = json!(command_id());
         }
-        let fields = match name {
-            "captureClue" => "clueId customerId",
-            "logFollowUp" => "clueId followUpId",
-            "bookViewing" => "clueId viewingId",
-            "addContactPoint" => "customerId contactPointId",
-            "registerCustomer" | "grantStar" | "setDoNotCall" | "eraseCustomer" => "customerId",
-            "suspendOperator" | "registerOperator" | "grantRole" => "operatorId",
-            "registerTeam" => "teamId",
-            "publishPoolPolicy" | "suspendLine" => "line",
+        let of = |words: &[&str]| words.iter().any(|word| input_type.contains(word));
+        let fields = match input_type {
+            "CaptureClueInput" => "clueId customerId",
+            "LogFollowUpInput" => "clueId followUpId",
+            "BookViewingInput" => "clueId viewingId",
+            "AddContactPointInput" => "customerId contactPointId",
+            _ if of(&["Customer", "Contact", "Consent", "Star", "DoNotCall"]) => "customerId",
+            _ if of(&["Operator"]) => "operatorId",
+            _ if of(&["Team"]) => "teamId",
+            _ if of(&["Line", "Policy", "StageGraph", "DefineField", "RetireField"]) => "line",
             _ => "clueId",
         };
         let query = format!(
