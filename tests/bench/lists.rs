@@ -1,13 +1,12 @@
-//! The first page of an operator's clues over GraphQL: ours, a plain async-graphql server over the
-//! same query of the same read model, and what HTTP and the database cost without GraphQL.
+//! The first page of an operator's clues over GraphQL: ours, a plain async-graphql resolver over the
+//! same table, and what HTTP and the database cost without GraphQL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::OperatorId;
-use projections::clue_list::ClueListQuery;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor};
 
 use crate::append::{database, server};
@@ -15,7 +14,7 @@ use crate::limits;
 use crate::load::Reached;
 use crate::plain;
 use crate::report::Report;
-use crate::served::Served;
+use crate::served::Staffed;
 use crate::wire;
 
 const ROUNDS: usize = 3;
@@ -35,28 +34,28 @@ const LENGTH: &str = "clues by owner over HTTP, length of the list";
 pub async fn run(report: &mut Report) {
     let (cluster, _watcher) = server().await;
     let (short_options, long_options) = (database(&cluster, "short").await, database(&cluster, "long").await);
-    let (short, long) = (Served::on(&short_options).await, Served::on(&long_options).await);
+    let (short, long) = (Staffed::on(&short_options).await, Staffed::on(&long_options).await);
     seed(&short_options, &short.agents, SHORT).await;
     seed(&long_options, &long.agents, LONG).await;
-    let clues = ClueListQuery::new(long.app.projections.database().clone(), long.app.index.clone());
-    let plain = plain::serve_clues(clues, long.viewer.clone()).await;
-    let request = |served: &Served| {
+    let pool = PgPoolOptions::new().max_connections(16).connect_with(long_options.clone()).await;
+    let plain = plain::serve_clues(pool.expect("a pool")).await;
+    let request = |served: &Staffed| {
         let body = serde_json::json!({ "query": QUERY, "variables": { "owner": served.agents[0] } });
         wire::post("/graphql", &body.to_string(), &served.token)
     };
     let (short_request, request) = (request(&short), request(&long));
-    let (ours, theirs) = (wire::once(long.address, &request).await, wire::once(plain, &request).await);
+    let (ours, theirs) = (wire::once(long.server.address, &request).await, wire::once(plain, &request).await);
     assert_eq!(ours["data"]["clues"]["edges"].as_array().map(Vec::len), Some(20), "{ours}");
     assert_eq!(nodes(&ours), nodes(&theirs), "both answer the same");
     let fixed = plain::serve_fixed(ours.to_string()).await;
     for round in 0..=ROUNDS {
         let selects = limits::selects(&long_options, long.agents[0], STEP).await;
         let contenders = [
-            (SECTION, "cluestream", load(long.address, &request).await),
+            (SECTION, "cluestream", load(long.server.address, &request).await),
             (SECTION, "plain async-graphql", load(plain, &request).await),
             (SECTION, "fixed answer of the same size", load(fixed, &request).await),
-            (LENGTH, "10,000 clues", load(short.address, &short_request).await),
-            (LENGTH, "1,000,000 clues", load(long.address, &request).await),
+            (LENGTH, "10,000 clues", load(short.server.address, &short_request).await),
+            (LENGTH, "1,000,000 clues", load(long.server.address, &request).await),
         ];
         // The first round warms caches and connections.
         if round == 0 {

@@ -17,7 +17,7 @@ use tests::given::parse;
 use crate::append::{database, server};
 use crate::plain;
 use crate::report::Report;
-use crate::served::{LINE, Served};
+use crate::served::{LINE, Staffed};
 use crate::stock;
 use crate::wire;
 
@@ -33,7 +33,7 @@ const TAKE: &str = "mutation Take($id: String!, $text: String!) { takeNote(id: $
 
 pub async fn run(report: &mut Report) {
     let (cluster, _watcher) = server().await;
-    let served = Served::on(&database(&cluster, "mutations").await).await;
+    let served = Staffed::on(&database(&cluster, "mutations").await).await;
     let (_pool, framework) = stock::framework(database(&cluster, "stock").await).await;
     let notes = plain::serve_notes(framework).await;
     let customers = Arc::new(customers(&served).await);
@@ -52,7 +52,7 @@ pub async fn run(report: &mut Report) {
         let body = serde_json::json!({ "query": TAKE, "variables": input });
         wire::post("/graphql", &body.to_string(), "nobody")
     };
-    let answer = wire::once(served.address, &capture(0)).await;
+    let answer = wire::once(served.server.address, &capture(0)).await;
     assert!(answer["data"]["captureClue"]["clueId"].is_string(), "{answer}");
     let answer = wire::once(notes, &take(0)).await;
     assert!(answer["data"]["takeNote"].is_string(), "{answer}");
@@ -60,7 +60,7 @@ pub async fn run(report: &mut Report) {
         checkpoint(&cluster).await;
         let theirs = wire::closed_loop(notes, CONNECTIONS, STEP, take).await;
         checkpoint(&cluster).await;
-        let ours = wire::closed_loop(served.address, CONNECTIONS, STEP, capture.clone()).await;
+        let ours = wire::closed_loop(served.server.address, CONNECTIONS, STEP, capture.clone()).await;
         // The first round warms caches and connections.
         if round > 0 {
             report.commands(SECTION, "stock behind plain async-graphql", &theirs);
@@ -75,7 +75,7 @@ async fn checkpoint(cluster: &sqlx::postgres::PgConnectOptions) {
     connection.execute("CHECKPOINT").await.expect("a checkpoint");
 }
 
-async fn customers(served: &Served) -> Vec<String> {
+async fn customers(served: &Staffed) -> Vec<String> {
     let mut ids = Vec::with_capacity(CUSTOMERS);
     for n in 0..CUSTOMERS {
         let command = CommandId::new(fresh_uuid(SystemClock.now()));
@@ -86,7 +86,7 @@ async fn customers(served: &Served) -> Vec<String> {
             name: Some(Personal::Clear(format!("Li Wei {n}"))),
             contacts: Vec::new(),
         };
-        let receipt = served.app.commands.execute(&context, &register).await.expect("a customer");
+        let receipt = served.server.app.commands.execute(&context, &register).await.expect("a customer");
         ids.push(tests::given::id::<domain::ids::CustomerId>(&receipt, "customer_id").to_string());
     }
     ids

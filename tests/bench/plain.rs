@@ -1,48 +1,63 @@
-//! The contender: async-graphql as its documentation has it, with derived objects, a connection of
-//! its own and an axum handler that parses, executes and serialises. No limits, no authentication.
+//! The contender: async-graphql as its documentation has it, with derived objects, a derived
+//! connection, a sqlx pool and an axum handler that parses, executes and serialises. No limits, no
+//! authentication, no authorisation.
 
 use std::net::SocketAddr;
 
-use api::graphql::enums::{Lifecycle, StageCategory};
-use api::graphql::scalars::{Id, Instant, Text};
-use async_graphql::connection::{Connection, DisableNodesField, Edge, EmptyFields};
+use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{
-    Context, EmptyMutation, EmptySubscription, InputObject, Object, ObjectType, Request, Response, Schema,
-    SimpleObject,
+    Context, EmptyMutation, EmptySubscription, ID, InputObject, Object, ObjectType, Request, Response,
+    Schema, SimpleObject,
 };
 use axum::body::Bytes;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use domain::ids::{ClueId, OperatorId};
-use domain::values::{Code, LineKey, StageKey};
-use projections::clue_list::{ClueFilter, ClueListQuery, ClueOrder, NEVER};
-use projections::{Paging, Viewer};
+use domain::values::Instant;
+use sqlx::PgPool;
 
+use crate::limits::{FIRST_PAGE, FirstPageRow};
 use crate::stock::{self, Framework};
 
 #[derive(InputObject)]
 struct ClueFilterInput {
-    owner_id: Option<Id<OperatorId>>,
+    owner_id: ID,
 }
 
 #[derive(SimpleObject)]
 struct PersonalText {
-    text: Option<String>,
+    text: String,
 }
 
 #[derive(SimpleObject)]
 struct Clue {
-    id: Id<ClueId>,
-    line: Text<LineKey>,
-    stage: Text<StageKey>,
-    stage_category: StageCategory,
-    lifecycle: Lifecycle,
-    source_channel: Text<Code>,
-    captured_at: Instant,
-    updated_at: Instant,
-    next_follow_up_at: Option<Instant>,
-    stars: i32,
+    id: ID,
+    line: String,
+    stage: String,
+    lifecycle: String,
+    source_channel: String,
+    captured_at: String,
+    updated_at: String,
+    next_follow_up_at: Option<String>,
+    stars: i64,
     customer_name: Option<PersonalText>,
+}
+
+/// The API names enumerations in capitals and instants in RFC 3339.
+fn clue(row: FirstPageRow) -> Clue {
+    let (id, line, stage, lifecycle, source_channel, captured_at, updated_at, next, stars, name) = row;
+    let instant = |micros| Instant::from_micros(micros).to_string();
+    Clue {
+        id: id.into(),
+        line,
+        stage,
+        lifecycle: lifecycle.to_uppercase(),
+        source_channel,
+        captured_at: instant(captured_at),
+        updated_at: instant(updated_at),
+        next_follow_up_at: Some(next).filter(|at| *at != i64::MAX).map(instant),
+        stars,
+        customer_name: name.map(|text| PersonalText { text }),
+    }
 }
 
 struct Query;
@@ -52,43 +67,20 @@ impl Query {
     async fn clues(
         &self,
         ctx: &Context<'_>,
-        filter: Option<ClueFilterInput>,
-        first: i32,
-    ) -> async_graphql::Result<
-        Connection<
-            String,
-            Clue,
-            EmptyFields,
-            EmptyFields,
-            async_graphql::connection::DefaultConnectionName,
-            async_graphql::connection::DefaultEdgeName,
-            DisableNodesField,
-        >,
-    > {
-        let (clues, viewer) = (ctx.data::<ClueListQuery>()?, ctx.data::<Viewer>()?);
-        let filter =
-            ClueFilter { owner: filter.and_then(|f| f.owner_id).map(|id| id.0), ..ClueFilter::default() };
-        let paging = Paging::first(usize::try_from(first)?);
-        let page = clues.page(viewer, &filter, ClueOrder::Updated, &paging).await?;
-        let mut connection = Connection::new(page.has_previous, page.has_next);
-        connection.edges.extend(page.edges.into_iter().map(|edge| {
-            let clue = edge.node.clue;
-            let name = edge.node.customer_name;
-            let node = Clue {
-                id: Id(clue.clue_id),
-                line: Text(clue.line),
-                stage: Text(clue.stage),
-                stage_category: clue.stage_category.into(),
-                lifecycle: clue.lifecycle.into(),
-                source_channel: Text(clue.source_channel),
-                captured_at: Instant(clue.captured_at),
-                updated_at: Instant(clue.updated_at),
-                next_follow_up_at: Some(clue.next_follow_up_at).filter(|at| *at != NEVER).map(Instant),
-                stars: i32::try_from(clue.star).unwrap_or_default(),
-                customer_name: name.map(|name| PersonalText { text: name.text().map(str::to_owned) }),
-            };
-            Edge::new(edge.cursor.to_string(), node)
-        }));
+        filter: ClueFilterInput,
+        first: i64,
+    ) -> async_graphql::Result<Connection<String, Clue, EmptyFields, EmptyFields>> {
+        let mut rows: Vec<FirstPageRow> = sqlx::query_as(FIRST_PAGE)
+            .bind(filter.owner_id.as_str())
+            .bind(first + 1)
+            .fetch_all(ctx.data::<PgPool>()?)
+            .await?;
+        let size = usize::try_from(first)?;
+        let mut connection = Connection::new(false, rows.len() > size);
+        rows.truncate(size);
+        connection
+            .edges
+            .extend(rows.into_iter().map(|row| Edge::new(format!("{}:{}", row.6, row.0), clue(row))));
         Ok(connection)
     }
 }
@@ -113,8 +105,8 @@ async fn handle<M: ObjectType + 'static>(
 }
 
 /// Serves the clue list on a free port.
-pub async fn serve_clues(clues: ClueListQuery, viewer: Viewer) -> SocketAddr {
-    let schema = Schema::build(Query, EmptyMutation, EmptySubscription).data(clues).data(viewer).finish();
+pub async fn serve_clues(pool: PgPool) -> SocketAddr {
+    let schema = Schema::build(Query, EmptyMutation, EmptySubscription).data(pool).finish();
     listen(Router::new().route("/graphql", post(handle::<EmptyMutation>)).layer(Extension(schema))).await
 }
 

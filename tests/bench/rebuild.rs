@@ -12,7 +12,7 @@ use tests::given::parse;
 use crate::append::{database, server};
 use crate::limits::rate;
 use crate::report::Report;
-use crate::served::{LINE, Served};
+use crate::served::{LINE, Staffed};
 
 const ROUNDS: usize = 3;
 const PEOPLE: usize = 30_000;
@@ -31,17 +31,17 @@ const TABLES: [&str; 7] = [
 pub async fn run(report: &mut Report) {
     let (cluster, _watcher) = server().await;
     let options = database(&cluster, "rebuilt").await;
-    let served = Served::on(&options).await;
+    let served = Staffed::on(&options).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("clues.csv");
     let amounts = Amounts { people: PEOPLE, again: 0, repeated: 0, broken: 0, tangled: 0 };
     std::fs::write(&file, generator::generate(7, PLAIN, amounts).bytes).expect("the file is written");
     let map = Map::parse(&generator::map(true)).expect("the map reads");
     let line = parse(LINE);
-    import(&served.app.commands, &map, &line, &file, Options::default(), &mut |_| ())
+    import(&served.server.app.commands, &map, &line, &file, Options::default(), &mut |_| ())
         .await
         .expect("imported");
-    served.app.projections.catch_up().await.expect("read models");
+    served.server.app.projections.catch_up().await.expect("read models");
     let mut connection = options.connect().await.expect("a connection");
     let events: i64 = connection.fetch_one("SELECT position FROM log_head").await.expect("the head").get(0);
     let events = usize::try_from(events).expect("a count");
@@ -50,7 +50,7 @@ pub async fn run(report: &mut Report) {
         copy(&options, &mut connection).await;
         report.record(SECTION, "COPY of its rows", "events/s", rate(events, start));
         let start = Instant::now();
-        let found = served.app.projections.rebuild("clue_list", &|_| ()).await.expect("rebuilt");
+        let found = served.server.app.projections.rebuild("clue_list", &|_| ()).await.expect("rebuilt");
         report.record(SECTION, "rebuild and comparison", "events/s", rate(events, start));
         assert!(found.is_equal(), "{found:?}");
     }

@@ -21,17 +21,28 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Served {
     /// What it works on.
     pub app: Arc<App>,
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its keys.
+    pub keys: Keys,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Served {
-    /// A server with fresh keys on a migrated database.
+    /// A server with fresh keys on a migrated database, whose read models follow the log.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn on(database: &PgConnectOptions) -> Self {
+        Self::in_roles(database, &[Role::Api, Role::Projections]).await
+    }
+
+    /// A server with fresh keys on a migrated database.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn in_roles(database: &PgConnectOptions, roles: &[Role]) -> Self {
         let config = Config {
             database_url: DatabaseUrl::new(database.to_url_lossy().as_str()).expect("an address"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -40,14 +51,13 @@ impl Served {
         let keys = Keys::generate().expect("keys");
         let server = Server::bind(config.listen).await.expect("a free port");
         let app = Arc::new(App::open(&config, &keys, Arc::new(SystemClock)).await.expect("the app opens"));
-        let service = Service::new(server, app.clone(), &config, &keys, &[Role::Api, Role::Projections])
-            .expect("the keys are good");
+        let service = Service::new(server, app.clone(), &config, &keys, roles).expect("the keys are good");
         let address = service.address();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(service.run(async move {
             let _ = stopped.await;
         }));
-        Self { app, address, stop, ended }
+        Self { app, address, keys, stop, ended }
     }
 
     /// Whether the server says that it can be given work.
