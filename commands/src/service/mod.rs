@@ -97,6 +97,7 @@ impl CommandService {
         let input =
             serde_json::to_vec(use_case).map_err(|error| CommandError::Internal(error.to_string()))?;
         let fingerprint = self.0.index.fingerprint(U::NAME, &input);
+        let mut place = None;
         for _ in 0..ATTEMPTS {
             let mut work = UnitOfWork::new(&self.0, context);
             let done = match use_case.execute(&mut work).await {
@@ -113,7 +114,7 @@ impl CommandService {
                     continue;
                 }
             };
-            match work.commit(&done, fingerprint).await {
+            match work.commit(&done, fingerprint, &mut place).await {
                 Ok(Some(at)) => return done.answer(at),
                 Ok(None) => tokio::task::yield_now().await,
                 Err(AppendError::CommandExists(stored)) => return repeat(&stored, fingerprint),

@@ -21,7 +21,7 @@ use super::outcome::Done;
 use super::{InFlight, Inner};
 use crate::clock::fresh_uuid;
 use crate::event_log::{
-    Append, AppendError, CLEAR_MARK, CommandRecord, KeyClaim, KeyHolder, LogEventStore, NewEvent,
+    Append, AppendError, CLEAR_MARK, CommandRecord, KeyClaim, KeyHolder, LogEventStore, NewEvent, Permit,
     StreamAppend, UniqueKey, WrappedKey,
 };
 use crate::vault::{DataKey, PepperedIndex, seal};
@@ -255,11 +255,13 @@ impl<'a> UnitOfWork<'a> {
         self.release_owners.push(owner);
     }
 
-    /// Appends what was staged, with the command's result. `None` when a stream went on meanwhile.
+    /// Appends what was staged, with the command's result. `None` when a stream went on meanwhile;
+    /// `place` then keeps the place in the queue, so that the next attempt waits behind nobody.
     pub(super) async fn commit(
         mut self,
         done: &Done,
         fingerprint: [u8; 16],
+        place: &mut Option<Permit>,
     ) -> Result<Option<(Position, Revision)>, AppendError> {
         let revision = self
             .primary
@@ -295,8 +297,13 @@ impl<'a> UnitOfWork<'a> {
             new_subjects: append.new_keys.iter().map(|key| key.subject).collect(),
             done: false,
         };
-        let permit = self.inner.log.appender().permit().await?;
-        let Some(pending) = self.inner.cache.advance(steps, || permit.submit(append)) else {
+        if place.is_none() {
+            *place = Some(self.inner.log.appender().permit().await?);
+        }
+        let submit = || place.take().map(|permit| permit.submit(append));
+        let Some(pending) = self.inner.cache.advance(steps, submit).flatten() else {
+            // What the cache has now is of those who were faster.
+            in_flight.streams.clear();
             return Ok(None);
         };
         let appended = pending.await?;
