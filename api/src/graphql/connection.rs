@@ -47,7 +47,7 @@ impl<N: Node> Connection<N> {
         let edges = self.edges.iter().enumerate().map(|(index, (cursor, node))| async move {
             let ctx = ctx.with_selection_set(set);
             let ctx = ctx.with_index(index);
-            let mut edge = IndexMap::new();
+            let mut edge = IndexMap::with_capacity(2);
             for field in fields(&ctx, N::EDGE) {
                 let value = match field.node.name.node.as_str() {
                     "cursor" => self.cursor(Some(cursor)),

@@ -9,6 +9,7 @@
 //! Deliberately absent: custom directives on fields, which the schema does not have.
 
 use async_graphql::indexmap::IndexMap;
+use async_graphql::indexmap::map::Entry;
 use async_graphql::parser::types::{Field, Selection};
 use async_graphql::{ContainerType, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
 use futures::future::join_all;
@@ -145,13 +146,20 @@ fn collect<'a, T: PlainObject>(
 
 /// A field that was selected twice, with different parts of an object, is both parts together.
 pub fn merge(into: &mut IndexMap<Name, Value>, name: Name, value: Value) {
-    match (into.get_mut(&name), value) {
-        (Some(Value::Object(known)), Value::Object(more)) => {
+    let known = match into.entry(name) {
+        Entry::Vacant(place) => {
+            place.insert(value);
+            return;
+        }
+        Entry::Occupied(known) => known.into_mut(),
+    };
+    match (known, value) {
+        (Value::Object(known), Value::Object(more)) => {
             for (name, value) in more {
                 merge(known, name, value);
             }
         }
-        (Some(Value::List(known)), Value::List(more)) => {
+        (Value::List(known), Value::List(more)) => {
             for (known, more) in known.iter_mut().zip(more) {
                 if let (Value::Object(known), Value::Object(more)) = (known, more) {
                     for (name, value) in more {
@@ -160,9 +168,7 @@ pub fn merge(into: &mut IndexMap<Name, Value>, name: Name, value: Value) {
                 }
             }
         }
-        (_, value) => {
-            into.insert(name, value);
-        }
+        (known, value) => *known = value,
     }
 }
 
