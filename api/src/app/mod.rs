@@ -1,7 +1,8 @@
 //! The composition root: the one place that joins log, vault, commands, read models and directory.
 //!
 //! Guarantees: nothing opens on a database whose schema is missing, older or newer than the
-//! program's, or under a master key that is not the database's; a database that is not there yet is waited for, visibly and not for ever.
+//! program's, or under a master key that is not the database's; a database that is not there yet is
+//! waited for, visibly and not for ever.
 //!
 //! Deliberately absent: rules, queries and HTTP; it only wires.
 
