@@ -16,6 +16,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 
+/// PostgreSQL tells at `info` of every table that is not there to be dropped; a filter of the
+/// configuration that names this target is stronger.
+const QUIET: &str = "sqlx::postgres::notice=warn";
+
 /// Seconds that requests may take, as upper bounds of histogram buckets.
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -32,7 +36,8 @@ pub const DOCUMENT_CACHE: &str = "cluestream_graphql_document_cache_total";
 
 /// Starts writing log lines to standard error. Later calls change nothing.
 pub fn init_logging(log: &Log) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_new(format!("{QUIET},{}", log.level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It fails when a subscriber is there already, which only tests bring about.
     let _ = match log.format {
