@@ -1,9 +1,7 @@
 //! Commands that append one event, through the real command service, sealing included.
 
 use std::collections::BTreeMap;
-use std::process::Child;
 use std::sync::Arc;
-use std::time::Duration;
 
 use commands::clock::{Clock, SystemClock, fresh_uuid};
 use commands::service::{CommandContext, UseCase};
@@ -15,11 +13,10 @@ use domain::ids::{ClueId, CommandId, CustomerId};
 use domain::operator::Role;
 use domain::personal::Personal;
 use futures::{StreamExt, stream};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Executor};
 use tests::given::{World, parse};
 use tests::stores::{Backend, Store};
 
+use crate::cluster::{self, CALLERS, ROUNDS, STEP, checkpoint, our_world};
 use crate::limits;
 use crate::load::{Reached, closed_loop};
 use crate::report::Report;
@@ -27,64 +24,29 @@ use crate::stock::{self, Framework};
 
 const FRESH: &str = "append, fresh aggregates, 64 callers";
 const LOADED: &str = "append, aggregates of 100 events, 64 callers";
-const ROUNDS: usize = 3;
-const STEP: Duration = Duration::from_secs(4);
-const CALLERS: usize = 64;
 /// Aggregates that carry 100 events each.
 const AGGREGATES: usize = 500;
 const EVENTS_EACH: usize = 100;
 
-/// A server with default durability, for one benchmark.
-pub async fn server() -> (PgConnectOptions, Child) {
-    let settings = ["shared_buffers=2GB", "max_wal_size=8GB"];
-    let (options, watcher) = tests::postgres::start_cluster(&settings).expect("a PostgreSQL server");
-    for _ in 0..200 {
-        if options.connect().await.is_ok() {
-            return (options, watcher);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("PostgreSQL did not start");
-}
-
-/// A fresh database on the server.
-pub async fn database(server: &PgConnectOptions, name: &str) -> PgConnectOptions {
-    let mut connection = server.connect().await.expect("the server answers");
-    connection.execute(format!("CREATE DATABASE {name}").as_str()).await.expect("a database");
-    server.clone().database(name)
-}
-
-/// A command service on a fresh database.
-pub async fn our_world(server: &PgConnectOptions, name: &str) -> World {
-    let options = database(server, name).await;
-    migrations::POSTGRES.run(&mut options.connect().await.expect("it answers")).await.expect("the schema");
-    World::new(Store::Postgres(options).service(Arc::new(SystemClock)).await).await
-}
-
 /// Ours beside stock and the insert limit, on PostgreSQL.
 pub async fn on_postgres(report: &mut Report) {
-    let (server, _watcher) = server().await;
-    let ours = Ours::prepare(our_world(&server, "ours").await).await;
-    let (pool, framework) = stock::framework(database(&server, "stock").await).await;
+    let cluster = cluster::start();
+    let ours = Ours::prepare(our_world(&cluster, "ours").await).await;
+    let (pool, framework) = stock::framework(cluster.database("stock").await).await;
     load_stock(&framework).await;
-    let mut limit = limits::events_table(database(&server, "limit_of_inserts").await).await;
-    // Every step starts behind a checkpoint, so that none pays for what another one wrote.
-    let rested = async || {
-        let mut connection = server.connect().await.expect("a connection");
-        connection.execute("CHECKPOINT").await.expect("a checkpoint");
-    };
+    let mut limit = limits::events_table(cluster.database("limit_of_inserts").await).await;
     for _ in 0..ROUNDS {
-        rested().await;
+        checkpoint(&cluster).await;
         report.record(FRESH, "insert limit", "events/s", limits::unnest(&mut limit, STEP).await);
-        rested().await;
+        checkpoint(&cluster).await;
         report.record(FRESH, "stock", "commands/s", stock_fresh(&framework).await.per_second);
-        rested().await;
+        checkpoint(&cluster).await;
         report.commands(FRESH, "a clue", &ours.clues().await);
-        rested().await;
+        checkpoint(&cluster).await;
         report.commands(FRESH, "a customer with a data key", &ours.customers().await);
-        rested().await;
+        checkpoint(&cluster).await;
         report.record(LOADED, "stock", "commands/s", stock_loaded(&framework).await.per_second);
-        rested().await;
+        checkpoint(&cluster).await;
         report.commands(LOADED, "a follow-up", &ours.follow_ups().await);
     }
     pool.close().await;

@@ -3,13 +3,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::ids::OperatorId;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor};
 
-use crate::append::{database, server};
+use crate::cluster::{self, CALLERS, ROUNDS, STEP};
 use crate::limits;
 use crate::load::Reached;
 use crate::plain;
@@ -17,9 +16,6 @@ use crate::report::Report;
 use crate::served::Staffed;
 use crate::wire;
 
-const ROUNDS: usize = 3;
-const STEP: Duration = Duration::from_secs(4);
-const CONNECTIONS: usize = 64;
 /// Clues in a short list and in a long one.
 const SHORT: u32 = 10_000;
 const LONG: u32 = 1_000_000;
@@ -32,8 +28,8 @@ const SECTION: &str = "clues by owner over HTTP, 64 connections";
 const LENGTH: &str = "clues by owner over HTTP, length of the list";
 
 pub async fn run(report: &mut Report) {
-    let (cluster, _watcher) = server().await;
-    let (short_options, long_options) = (database(&cluster, "short").await, database(&cluster, "long").await);
+    let cluster = cluster::start();
+    let (short_options, long_options) = (cluster.database("short").await, cluster.database("long").await);
     let (short, long) = (Staffed::on(&short_options).await, Staffed::on(&long_options).await);
     seed(&short_options, &short.agents, SHORT).await;
     seed(&long_options, &long.agents, LONG).await;
@@ -76,7 +72,7 @@ pub async fn run(report: &mut Report) {
 
 async fn load(address: SocketAddr, request: &Arc<[u8]>) -> Reached {
     let request = request.clone();
-    wire::closed_loop(address, CONNECTIONS, STEP, move |_| request.clone()).await
+    wire::closed_loop(address, CALLERS, STEP, move |_| request.clone()).await
 }
 
 /// The nodes, without what is signed with a key.

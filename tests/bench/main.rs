@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "a program")]
 
 mod append;
+mod cluster;
 mod limits;
 mod lists;
 mod load;

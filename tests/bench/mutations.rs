@@ -2,7 +2,6 @@
 //! async-graphql server.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use commands::clock::{Clock, SystemClock, fresh_uuid};
 use commands::service::CommandContext;
@@ -11,19 +10,15 @@ use domain::clue::Source;
 use domain::envelope::Actor;
 use domain::ids::CommandId;
 use domain::personal::Personal;
-use sqlx::{ConnectOptions, Executor};
 use tests::given::parse;
 
-use crate::append::{database, server};
+use crate::cluster::{self, CALLERS, ROUNDS, STEP, checkpoint};
 use crate::plain;
 use crate::report::Report;
 use crate::served::{LINE, Staffed};
 use crate::stock;
 use crate::wire;
 
-const ROUNDS: usize = 3;
-const STEP: Duration = Duration::from_secs(4);
-const CONNECTIONS: usize = 64;
 /// Customers whose clues are captured.
 const CUSTOMERS: usize = 500;
 const SECTION: &str = "a mutation over HTTP, 64 connections";
@@ -32,9 +27,9 @@ const CAPTURE: &str = "mutation Capture($input: CaptureClueInput!) { captureClue
 const TAKE: &str = "mutation Take($id: String!, $text: String!) { takeNote(id: $id, text: $text) }";
 
 pub async fn run(report: &mut Report) {
-    let (cluster, _watcher) = server().await;
-    let served = Staffed::on(&database(&cluster, "mutations").await).await;
-    let (_pool, framework) = stock::framework(database(&cluster, "stock").await).await;
+    let cluster = cluster::start();
+    let served = Staffed::on(&cluster.database("mutations").await).await;
+    let (_pool, framework) = stock::framework(cluster.database("stock").await).await;
     let notes = plain::serve_notes(framework).await;
     let customers = Arc::new(customers(&served).await);
     let token = served.token.clone();
@@ -58,9 +53,9 @@ pub async fn run(report: &mut Report) {
     assert!(answer["data"]["takeNote"].is_string(), "{answer}");
     for round in 0..=ROUNDS {
         checkpoint(&cluster).await;
-        let theirs = wire::closed_loop(notes, CONNECTIONS, STEP, take).await;
+        let theirs = wire::closed_loop(notes, CALLERS, STEP, take).await;
         checkpoint(&cluster).await;
-        let ours = wire::closed_loop(served.server.address, CONNECTIONS, STEP, capture.clone()).await;
+        let ours = wire::closed_loop(served.server.address, CALLERS, STEP, capture.clone()).await;
         // The first round warms caches and connections.
         if round > 0 {
             report.commands(SECTION, "stock behind plain async-graphql", &theirs);
@@ -68,11 +63,6 @@ pub async fn run(report: &mut Report) {
         }
     }
     report.ratio(SECTION, "cluestream", "stock behind plain async-graphql", Some(5.0));
-}
-
-async fn checkpoint(cluster: &sqlx::postgres::PgConnectOptions) {
-    let mut connection = cluster.connect().await.expect("a connection");
-    connection.execute("CHECKPOINT").await.expect("a checkpoint");
 }
 
 async fn customers(served: &Staffed) -> Vec<String> {

@@ -9,12 +9,11 @@ use sqlx::{ConnectOptions, Executor, Row};
 use tests::generator::{self, Amounts, PLAIN};
 use tests::given::parse;
 
-use crate::append::{database, server};
+use crate::cluster::{self, ROUNDS};
 use crate::limits::rate;
 use crate::report::Report;
 use crate::served::{LINE, Staffed};
 
-const ROUNDS: usize = 3;
 const PEOPLE: usize = 30_000;
 const SECTION: &str = "the clue list built anew";
 /// The tables of the read model.
@@ -29,8 +28,8 @@ const TABLES: [&str; 7] = [
 ];
 
 pub async fn run(report: &mut Report) {
-    let (cluster, _watcher) = server().await;
-    let options = database(&cluster, "rebuilt").await;
+    let cluster = cluster::start();
+    let options = cluster.database("rebuilt").await;
     let served = Staffed::on(&options).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("clues.csv");

@@ -1,6 +1,5 @@
 //! Ordered replay of the whole log through the port, decoded.
 
-use std::process::Child;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,25 +10,24 @@ use postgres_es::PostgresEventRepository;
 use sqlx::postgres::{PgConnectOptions, PgPoolCopyExt, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor, PgPool};
 
-use crate::append::{database, our_world, server};
+use crate::cluster::{self, ROUNDS, our_world};
 use crate::limits::rate;
 use crate::report::Report;
 use crate::stock;
 
-const ROUNDS: usize = 3;
 const EVENTS: usize = 300_000;
 const PAGE: usize = 2_000;
 
 /// Ours beside stock's `stream_all_events` and COPY.
 pub async fn run(report: &mut Report) {
-    let (server, _watcher): (PgConnectOptions, Child) = server().await;
-    let world = our_world(&server, "replayed").await;
-    let (stock, _) = stock::framework(database(&server, "stock").await).await;
-    fill(&server, &stock).await;
+    let cluster = cluster::start();
+    let world = our_world(&cluster, "replayed").await;
+    let (stock, _) = stock::framework(cluster.database("stock").await).await;
+    fill(cluster.options(), &stock).await;
     let log = world.service.log().clone();
     let section = "ordered replay, decoded";
     for _ in 0..ROUNDS {
-        report.record(section, "COPY TO binary, not decoded", "events/s", copy(&server).await);
+        report.record(section, "COPY TO binary, not decoded", "events/s", copy(cluster.options()).await);
         report.record(section, "stock stream_all_events", "events/s", stock_replay(&stock).await);
         report.record(section, "ours", "events/s", ours(log.clone()).await);
     }

@@ -79,15 +79,7 @@ pub struct Cluster {
     options: PgConnectOptions,
     data: PathBuf,
     settings: String,
-    watcher: Child,
-}
-
-/// Starts a cluster with extra server settings; it ends with the returned watcher's standard input.
-///
-/// # Errors
-/// When the server programs are not installed, or a program fails.
-pub fn start_cluster(settings: &[&str]) -> io::Result<(PgConnectOptions, Child)> {
-    Cluster::start(settings).map(|cluster| (cluster.options, cluster.watcher))
+    _watcher: Child,
 }
 
 impl Cluster {
@@ -129,7 +121,7 @@ impl Cluster {
             .port(port)
             .username("postgres")
             .database("postgres");
-        Ok(Self { options, data, settings, watcher })
+        Ok(Self { options, data, settings, _watcher: watcher })
     }
 
     /// A fresh, migrated database of a cluster that the test has for itself.
@@ -138,12 +130,26 @@ impl Cluster {
     /// When the cluster does not start.
     pub async fn own(settings: &[&str]) -> (Self, PgConnectOptions) {
         let cluster = Self::start(settings).expect("PostgreSQL's server programs are installed");
-        let mut connection = connect_patiently(&cluster.options).await;
-        connection.execute("CREATE DATABASE cluestream").await.expect("a database");
-        let options = cluster.options.clone().database("cluestream");
+        let options = cluster.database("cluestream").await;
         let mut database = PgConnection::connect_with(&options).await.expect("the database answers");
         migrations::POSTGRES.run(&mut database).await.expect("the schema");
         (cluster, options)
+    }
+
+    /// How its administrator connects.
+    #[must_use]
+    pub const fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// A fresh, empty database.
+    ///
+    /// # Panics
+    /// When the cluster does not answer.
+    pub async fn database(&self, name: &str) -> PgConnectOptions {
+        let mut connection = connect_patiently(&self.options).await;
+        connection.execute(format!("CREATE DATABASE {name}").as_str()).await.expect("a database");
+        self.options.clone().database(name)
     }
 
     /// The folder of its files.

@@ -3,6 +3,8 @@
 
 use std::process::{Command, ExitCode};
 
+use tests::postgres::{Cluster, connect_patiently};
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
@@ -15,10 +17,10 @@ async fn main() -> ExitCode {
     let _server = if std::env::var_os("TEST_POSTGRES_URL").is_some() {
         None
     } else {
-        match tests::postgres::start_cluster(&[]) {
-            Ok((options, server)) => {
-                let (host, port) = (options.get_host(), options.get_port());
-                drop(tests::postgres::connect_patiently(&options).await);
+        match Cluster::start(&[]) {
+            Ok(server) => {
+                let (host, port) = (server.options().get_host(), server.options().get_port());
+                drop(connect_patiently(server.options()).await);
                 command.env("TEST_POSTGRES_URL", format!("postgres://postgres@{host}:{port}/postgres"));
                 Some(server)
             }
