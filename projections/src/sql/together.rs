@@ -113,12 +113,14 @@ async fn serve(waiting: Arc<Waiting>, options: PgConnectOptions) {
             continue;
         }
         let batch: Vec<Asked> = batch.into_iter().filter(|asked| !asked.reply.is_closed()).collect();
-        let Some(first) = batch.first() else { continue };
+        if batch.is_empty() {
+            continue;
+        }
         // A connection that lay idle may be dead: then the queries, which only read, are asked anew.
-        let mut answers = ask(&mut connection, &options, &first.sql, &batch).await;
+        let mut answers = ask(&mut connection, &options, &batch).await;
         if matches!(answers, Err(SqlError::Unavailable(_))) {
             connection = None;
-            answers = ask(&mut connection, &options, &first.sql, &batch).await;
+            answers = ask(&mut connection, &options, &batch).await;
         }
         match answers {
             Ok(answers) => {
@@ -127,7 +129,6 @@ async fn serve(waiting: Arc<Waiting>, options: PgConnectOptions) {
                 }
             }
             Err(error) => {
-                connection = None;
                 for asked in batch {
                     let _ = asked.reply.send(Err(error.clone()));
                 }
@@ -167,7 +168,6 @@ fn equal(one: &Asked, other: &Asked) -> bool {
 async fn ask(
     connection: &mut Option<PgConnection>,
     options: &PgConnectOptions,
-    sql: &str,
     batch: &[Asked],
 ) -> Result<Vec<Vec<Row>>, SqlError> {
     if connection.is_none() {
@@ -175,11 +175,11 @@ async fn ask(
     }
     let Some(connection) = connection else { return Err(SqlError::Unavailable("closed".to_owned())) };
     if let [asked] = batch {
-        let query = sqlx::query_with::<Postgres, _>(sql, bind::postgres(&asked.params)?);
+        let query = sqlx::query_with::<Postgres, _>(&asked.sql, bind::postgres(&asked.params)?);
         let rows = query.fetch_all(connection).await?;
         return Ok(vec![rows.into_iter().map(Row::Postgres).collect()]);
     }
-    let text = joined(sql, &batch[0].params);
+    let text = joined(&batch[0].sql, &batch[0].params);
     let rows = sqlx::query_with::<Postgres, _>(&text, arrays(batch)?).fetch_all(connection).await?;
     deal(rows, batch.len())
 }
