@@ -154,21 +154,22 @@ pub fn merge(into: &mut IndexMap<Name, Value>, name: Name, value: Value) {
         Entry::Occupied(known) => known.into_mut(),
     };
     match (known, value) {
-        (Value::Object(known), Value::Object(more)) => {
-            for (name, value) in more {
-                merge(known, name, value);
-            }
-        }
         (Value::List(known), Value::List(more)) => {
             for (known, more) in known.iter_mut().zip(more) {
-                if let (Value::Object(known), Value::Object(more)) = (known, more) {
-                    for (name, value) in more {
-                        merge(known, name, value);
-                    }
-                }
+                merge_objects(known, more);
             }
         }
+        (known @ Value::Object(_), more @ Value::Object(_)) => merge_objects(known, more),
         (known, value) => *known = value,
+    }
+}
+
+/// Both parts of an object; what is none stays as it is.
+fn merge_objects(known: &mut Value, more: Value) {
+    if let (Value::Object(known), Value::Object(more)) = (known, more) {
+        for (name, value) in more {
+            merge(known, name, value);
+        }
     }
 }
 

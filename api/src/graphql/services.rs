@@ -14,10 +14,12 @@ use projections::clue_pool::{CluePool, PoolQuery};
 use projections::customer::{CustomerQuery, Customers};
 use projections::fact_clue_stage::FactClueStageQuery;
 use projections::star_customers::{StarCustomers, StarQuery};
-use projections::{Directory, Projections, Snapshot, Viewer, WaitError};
+use projections::{Directory, Page, Paging, Projections, QueryError, Snapshot, Viewer, WaitError};
 
-use super::cursor::Cursors;
+use super::connection::{Connection, Node};
+use super::cursor::{Cursors, ListVersion};
 use super::error::ApiError;
+use super::page::PageArguments;
 use super::payload::UserError;
 use super::scalars::{Long, Position, Uuid};
 use crate::http::RequestContext;
@@ -132,6 +134,27 @@ impl Session {
             })),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The page of a list that is meant.
+    ///
+    /// # Errors
+    /// As [`PageArguments::paging`].
+    pub fn paging(&self, arguments: PageArguments, list: ListVersion) -> Result<Paging, ApiError> {
+        arguments.paging(self.services.page_size, &self.services.cursors, list)
+    }
+
+    /// The connection of a page of a list, each row as its node.
+    ///
+    /// # Errors
+    /// When the page could not be read.
+    pub fn connection<T, N: Node>(
+        &self,
+        page: Result<Page<T>, QueryError>,
+        list: ListVersion,
+        node: impl FnMut(T) -> N,
+    ) -> Result<Connection<N>, ApiError> {
+        Ok(Connection::new(page?.map(node), &self.services.cursors, list))
     }
 
     /// Waits until read models have come to a position, but not for long. Whatever else the request

@@ -35,12 +35,11 @@ impl BiQueries {
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Connection<StageIntervalNode>> {
         let session = session(ctx)?;
-        let services = &session.services;
         let arguments = PageArguments { first, after, last, before };
-        let paging = arguments.paging(services.page_size, &services.cursors, INTERVALS)?;
+        let paging = session.paging(arguments, INTERVALS)?;
         session.at_least(&[FactClueStage::NAME], at_least).await?;
-        let page = services.stages.page(&session.viewer, &line.0, &paging).await.map_err(ApiError::from)?;
-        Ok(Connection::new(page.map(StageIntervalNode::from), &services.cursors, INTERVALS))
+        let page = session.services.stages.page(&session.viewer, &line.0, &paging).await;
+        Ok(session.connection(page, INTERVALS, StageIntervalNode::from)?)
     }
 
     /// How clues went through a line's stages: of the stays that began in a span of time.

@@ -107,13 +107,12 @@ impl PoolQueries {
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Connection<PooledClueNode>> {
         let session = session(ctx)?;
-        let services = &session.services;
         let filter = PoolFilter::try_from(filter.unwrap_or_default())?;
         let arguments = PageArguments { first, after, last, before };
-        let paging = arguments.paging(services.page_size, &services.cursors, POOL)?;
+        let paging = session.paging(arguments, POOL)?;
         session.at_least(READ_TOGETHER, at_least).await?;
-        let page = services.pool.page(&session.viewer, &filter, &paging).await.map_err(ApiError::from)?;
-        Ok(Connection::new(page.map(|item| node(item, session)), &services.cursors, POOL))
+        let page = session.services.pool.page(&session.viewer, &filter, &paging).await;
+        Ok(session.connection(page, POOL, |item| node(item, session))?)
     }
 
     /// How many pooled clues the filter finds, counted up to 10,000.

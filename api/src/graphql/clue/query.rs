@@ -62,15 +62,13 @@ impl ClueQuery {
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Connection<ClueNode>> {
         let session = session(ctx)?;
-        let services = &session.services;
         let filter = filter.unwrap_or_default().filter(session)?;
         let arguments = PageArguments { first, after, last, before };
-        let paging = arguments.paging(services.page_size, &services.cursors, CLUES)?;
+        let paging = session.paging(arguments, CLUES)?;
         session.at_least(READ_TOGETHER, at_least).await?;
-        let page =
-            services.clues.page(&session.viewer, &filter, sort.unwrap_or_default().into(), &paging).await;
-        let page = page.map_err(ApiError::from)?.map(|item| ClueNode::new(item, session));
-        Ok(Connection::new(page, &services.cursors, CLUES))
+        let sort = sort.unwrap_or_default().into();
+        let page = session.services.clues.page(&session.viewer, &filter, sort, &paging).await;
+        Ok(session.connection(page, CLUES, |item| ClueNode::new(item, session))?)
     }
 
     /// How many clues the filter finds, counted up to a limit: exact totals of large lists cost more

@@ -130,12 +130,10 @@ impl ClueNode {
         before: Option<String>,
     ) -> async_graphql::Result<Connection<TimelineNode>> {
         let session = session(ctx)?;
-        let services = &session.services;
         let arguments = PageArguments { first, after, last, before };
-        let paging = arguments.paging(services.page_size, &services.cursors, TIMELINE)?;
-        let page = services.customers.clue_timeline(&session.viewer, self.id.0, &paging).await;
-        let page = page.map_err(ApiError::from)?.map(TimelineNode::from);
-        Ok(Connection::new(page, &services.cursors, TIMELINE))
+        let paging = session.paging(arguments, TIMELINE)?;
+        let page = session.services.customers.clue_timeline(&session.viewer, self.id.0, &paging).await;
+        Ok(session.connection(page, TIMELINE, TimelineNode::from)?)
     }
 }
 

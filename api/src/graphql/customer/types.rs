@@ -113,12 +113,10 @@ impl CustomerNode {
         before: Option<String>,
     ) -> async_graphql::Result<Connection<TimelineNode>> {
         let session = session(ctx)?;
-        let services = &session.services;
         let arguments = PageArguments { first, after, last, before };
-        let paging = arguments.paging(services.page_size, &services.cursors, TIMELINE)?;
-        let page = services.customers.timeline(&session.viewer, self.id.0, &paging).await;
-        let page = page.map_err(crate::graphql::error::ApiError::from)?;
-        Ok(Connection::new(page.map(TimelineNode::from), &services.cursors, TIMELINE))
+        let paging = session.paging(arguments, TIMELINE)?;
+        let page = session.services.customers.timeline(&session.viewer, self.id.0, &paging).await;
+        Ok(session.connection(page, TIMELINE, TimelineNode::from)?)
     }
 }
 

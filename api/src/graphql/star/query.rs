@@ -48,14 +48,12 @@ impl StarQueries {
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
     ) -> async_graphql::Result<Connection<ScoreNode>> {
         let session = session(ctx)?;
-        let services = &session.services;
         let arguments = PageArguments { first, after, last, before };
-        let paging = arguments.paging(services.page_size, &services.cursors, STARS)?;
+        let paging = session.paging(arguments, STARS)?;
         session.at_least(READ_TOGETHER, at_least).await?;
-        let page =
-            services.stars.page(&session.viewer, &line.0, sort.unwrap_or_default().into(), &paging).await;
-        let page = page.map_err(ApiError::from)?.map(|item| ScoreNode::new(item, session));
-        Ok(Connection::new(page, &services.cursors, STARS))
+        let sort = sort.unwrap_or_default().into();
+        let page = session.services.stars.page(&session.viewer, &line.0, sort, &paging).await;
+        Ok(session.connection(page, STARS, |item| ScoreNode::new(item, session))?)
     }
 
     /// The scores of a customer, one for each line in which there is one.
