@@ -1,11 +1,13 @@
 //! Ordered replay of the whole log through the port, decoded.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use commands::event_log::{EventLog, replay};
 use cqrs_es::persist::PersistedEventRepository;
 use domain::envelope::Position;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use postgres_es::PostgresEventRepository;
 use sqlx::postgres::{PgConnectOptions, PgPoolCopyExt, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor, PgPool};
@@ -73,17 +75,19 @@ async fn fill(server: &PgConnectOptions, stock: &PgPool) {
     stock.execute("VACUUM ANALYZE events").await.expect("statistics");
 }
 
-async fn ours(log: Arc<dyn commands::event_log::EventLog>) -> f64 {
-    let (start, mut after, mut count) = (Instant::now(), Position::ZERO, 0);
-    loop {
-        let page = log.read(after, PAGE).await.expect("a page");
-        let Some(last) = page.last() else { return rate(count, start) };
-        after = last.position;
-        count += page.len();
-        for event in &page {
+async fn ours(log: Arc<dyn EventLog>) -> f64 {
+    let start = Instant::now();
+    let head = log.head().await.expect("a head").position;
+    let mut pages = pin!(replay(log, Position::ZERO, head, PAGE));
+    let mut count = 0;
+    while let Some(page) = pages.next().await {
+        for event in page.expect("a page") {
             event.decode().expect("it decodes");
+            count += 1;
         }
     }
+    assert!(count >= EVENTS);
+    rate(count, start)
 }
 
 async fn stock_replay(pool: &PgPool) -> f64 {

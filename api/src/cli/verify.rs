@@ -15,7 +15,7 @@ use crate::keys::Keys;
 pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
     let bar = Progress::begin("event log", "events");
-    let log = verify(app.log.as_ref(), &mut |position, head| bar.positions(position, head)).await?;
+    let log = verify(&app.log, &mut |position, head| bar.positions(position, head)).await?;
     bar.end();
     // Without a server nobody moves the read models; with one, it does, and holds the leases.
     match app.projections.catch_up().await {

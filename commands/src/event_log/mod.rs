@@ -15,6 +15,7 @@
 mod append;
 mod columns;
 mod postgres;
+mod replay;
 mod sqlite;
 mod store;
 mod stream;
@@ -34,6 +35,7 @@ pub use append::{
     UniqueKey, WrappedKey,
 };
 pub use postgres::PostgresLog;
+pub use replay::replay;
 pub use sqlite::SqliteLog;
 pub use store::LogEventStore;
 pub use stream::StreamRepository;
@@ -48,6 +50,12 @@ pub trait EventLog: EventReader {
 
     /// The stock cqrs-es repository that loads streams.
     fn streams(&self) -> &StreamRepository;
+
+    /// The events behind `after` up to `until`, in order and without a hole; all of them, if the log
+    /// has them. It may cost more than [`EventReader::read`] for a few events, and less for many.
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.read(after, usize::try_from(until.get() - after.get()).unwrap_or(0)).await
+    }
 
     /// The first result of a command, when it has one.
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError>;

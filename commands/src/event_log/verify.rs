@@ -4,7 +4,12 @@ use domain::envelope::StreamId;
 use domain::ports::ReadError;
 use domain::{DecodeError, Instant, Position};
 
-use super::EventLog;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::StreamExt;
+
+use super::{EventLog, replay};
 
 /// Events of one page.
 const PAGE: usize = 2_000;
@@ -67,14 +72,15 @@ pub struct LogReport {
 /// # Errors
 /// When the store does not answer; what is wrong with the log is in the report.
 pub async fn verify(
-    log: &dyn EventLog,
+    log: &Arc<dyn EventLog>,
     progress: &mut (dyn FnMut(Position, Position) + Send),
 ) -> Result<LogReport, ReadError> {
     let head = log.head().await?.position;
     let mut report = LogReport::default();
     let (mut last, mut time) = (Position::ZERO, Instant::from_micros(i64::MIN));
-    while last < head {
-        let page = match log.read(last, PAGE).await {
+    let mut pages = pin!(replay(log.clone(), Position::ZERO, head, PAGE));
+    while let Some(page) = pages.next().await {
+        let page = match page {
             Ok(page) => page,
             Err(unavailable @ ReadError::Unavailable(_)) => return Err(unavailable),
             Err(fault) => {
@@ -82,10 +88,7 @@ pub async fn verify(
                 return Ok(report);
             }
         };
-        if page.is_empty() {
-            break;
-        }
-        for event in page.iter().take_while(|event| event.position <= head) {
+        for event in &page {
             if event.recorded_at < time {
                 report.faults.push(LogFault::Time { position: event.position });
             }

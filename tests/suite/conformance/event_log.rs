@@ -6,12 +6,13 @@ use std::time::Duration;
 use commands::clock::fresh_uuid;
 use commands::event_log::{
     Append, AppendError, Appended, CommandRecord, EventLog, KeyClaim, KeyHolder, LogFault, NewEvent,
-    StreamAppend, UniqueKey, WrappedKey, append, verify,
+    StreamAppend, UniqueKey, WrappedKey, append, replay, verify,
 };
-use domain::envelope::{Position, Revision, StreamId};
+use domain::envelope::{Position, RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::ReadError;
 use domain::{EventType, Instant};
+use futures::StreamExt;
 use futures::future::join_all;
 use tests::clock::ManualClock;
 use tests::stores::Store;
@@ -39,6 +40,7 @@ on_every_backend! {
     head_and_streams_are_consistent,
     a_gathering_delays_bulk_and_nobody_else,
     verification_names_a_hole_and_an_unreadable_event,
+    a_replay_reads_ahead_in_order_and_stops_at_a_hole,
 }
 
 pub(super) fn stream(id: u128) -> StreamId {
@@ -372,7 +374,7 @@ async fn verification_names_a_hole_and_an_unreadable_event(store: Store) {
     let log = store.open(ManualClock::new()).await;
     add(&log, &[(1, 0, 3), (2, 0, 1)]).await.unwrap();
     // `pooled` carries a text that its contract does not know: the suite's events are made up.
-    let report = verify(log.as_ref(), &mut |_, _| {}).await.unwrap();
+    let report = verify(&log, &mut |_, _| {}).await.unwrap();
     assert_eq!(report.events, 4);
     assert!(
         report.faults.iter().all(|fault| matches!(fault, LogFault::Decode { .. })),
@@ -380,10 +382,38 @@ async fn verification_names_a_hole_and_an_unreadable_event(store: Store) {
         report.faults
     );
     store.without_guards("DELETE FROM events WHERE position = 2").await;
-    let report = verify(log.as_ref(), &mut |_, _| {}).await.unwrap();
+    let report = verify(&log, &mut |_, _| {}).await.unwrap();
     let hole = ReadError::Hole { expected: Position::new(2), found: Position::new(3) };
     assert_eq!(report.faults, [LogFault::Read(hole)]);
     assert_eq!(log.broken_streams(10).await.unwrap(), [stream(1)]);
+}
+
+async fn a_replay_reads_ahead_in_order_and_stops_at_a_hole(store: Store) {
+    let log = store.open(ManualClock::new()).await;
+    add(&log, &[(1, 0, 7), (2, 0, 8), (3, 0, 9)]).await.unwrap();
+    let read = async |after: i64, until: i64, page: usize| {
+        let pages = replay(log.clone(), Position::new(after), Position::new(until), page);
+        pages.collect::<Vec<_>>().await
+    };
+    let everything = log.read(Position::ZERO, 100).await.unwrap();
+    for page in [1, 2, 5, 23, 24, 100] {
+        for (after, until) in [(0, 24), (5, 20), (0, 1_000), (24, 24), (30, 90)] {
+            let pages: Result<Vec<_>, _> = read(after, until, page).await.into_iter().collect();
+            let pages = pages.unwrap();
+            assert!(pages.iter().all(|events| (1..=page).contains(&events.len())));
+            let within = |event: &&RecordedEvent| (after + 1..=until).contains(&event.position.get());
+            let expected: Vec<_> = everything.iter().filter(within).cloned().collect();
+            assert_eq!(pages.concat(), expected, "behind {after} up to {until} by {page}");
+        }
+    }
+    store.without_guards("DELETE FROM events WHERE position = 9").await;
+    let hole = ReadError::Hole { expected: Position::new(9), found: Position::new(10) };
+    for page in [1, 2, 3, 4, 24] {
+        let mut pages = read(0, 24, page).await;
+        assert_eq!(pages.pop(), Some(Err(hole.clone())), "by {page}");
+        let before: i64 = pages.iter().flatten().map(|events| i64::try_from(events.len()).unwrap()).sum();
+        assert!(pages.iter().all(Result::is_ok) && before <= 8, "by {page}");
+    }
 }
 
 async fn a_gathering_delays_bulk_and_nobody_else(store: Store) {

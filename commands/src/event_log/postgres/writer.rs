@@ -1,5 +1,4 @@
-//! The event log on PostgreSQL: a group commit is one statement, so one round trip and no open
-//! transaction that a stopped writer could leave behind.
+//! The writing connections: one statement commits a batch.
 //!
 //! The row of `log_head` is updated first and held to the end of the statement, so writers of all
 //! processes stand in one line and positions become visible in their order.
@@ -7,225 +6,20 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::envelope::{RecordedEvent, Revision, StreamId};
-use domain::ids::{CommandId, SubjectId};
-use domain::ports::{EventReader, Head, ReadError};
+use domain::ids::CommandId;
 use domain::{Instant, Position};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{Arguments, Connection, Row};
 
-use super::append::{Append, AppendError, KeyHolder, StoredCommand, StreamAppend, UniqueKey, WrappedKey};
-use super::columns::Columns;
-use super::stream::{StreamRepository, recorded, wrapped_key};
-use super::writer::{Appender, Backend, BatchError, Committed, start};
-use super::{EventLog, dense};
-use crate::clock::SharedClock;
+use super::super::append::{Append, AppendError, KeyHolder, StoredCommand, StreamAppend};
+use super::super::columns::Columns;
+use super::super::writer::{Backend, BatchError, Committed};
 
-/// Readers beside the writer.
-const READERS: u32 = 8;
 /// How long a call on the connection may take before it counts as lost.
 const REPLY: Duration = Duration::from_secs(30);
 
-/// The event log on PostgreSQL.
-pub struct PostgresLog {
-    appender: Appender,
-    streams: StreamRepository,
-    readers: PgPool,
-}
-
-impl PostgresLog {
-    /// Connects to the log. The database must have its schema.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn connect(options: PgConnectOptions, clock: SharedClock) -> Result<Self, ReadError> {
-        let options = guarded(options);
-        let readers = PgPoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options.clone())
-            .await
-            .map_err(unavailable)?;
-        let head = read_head(&readers).await?;
-        let lanes = PgWriter::connect(&options).await.map_err(unavailable)?;
-        Ok(Self {
-            appender: start(lanes, head.position, &clock),
-            streams: StreamRepository::postgres(readers.clone()),
-            readers,
-        })
-    }
-}
-
-/// Time-outs and keepalives on the server's side, so that a stopped client cannot hold everybody.
-fn guarded(options: PgConnectOptions) -> PgConnectOptions {
-    options.application_name("cluestream").options([
-        ("lock_timeout", "10s"),
-        ("statement_timeout", "25s"),
-        ("idle_in_transaction_session_timeout", "10s"),
-        ("tcp_keepalives_idle", "10"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-    ])
-}
-
-fn unavailable(error: sqlx::Error) -> ReadError {
-    ReadError::Unavailable(error.to_string())
-}
-
-async fn read_head(readers: &PgPool) -> Result<Head, ReadError> {
-    let row = sqlx::query("SELECT position, recorded_at FROM log_head WHERE id = 1")
-        .fetch_one(readers)
-        .await
-        .map_err(unavailable)?;
-    Ok(Head { position: Position::new(row.get(0)), recorded_at: Instant::from_micros(row.get(1)) })
-}
-
-/// Reads a row of `events`: position, type, id, sequence, event type, version, recorded_at,
-/// payload, metadata.
-fn event(row: &PgRow) -> Result<RecordedEvent, ReadError> {
-    recorded(
-        Position::new(row.get(0)),
-        StreamId::stored(row.get(1), row.get(2)),
-        Revision::new(row.get(3)),
-        (row.get(4), row.get(5)),
-        Instant::from_micros(row.get(6)),
-        row.get(7),
-        row.get(8),
-    )
-}
-
-const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-                       recorded_at, payload::text, metadata::text";
-
-#[async_trait]
-impl EventReader for PostgresLog {
-    async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
-        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let rows = sqlx::query(&sql)
-            .bind(after.get())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
-        dense(after, &events)?;
-        Ok(events)
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamId,
-        after: Revision,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, ReadError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
-             AND sequence > $3 ORDER BY sequence LIMIT $4"
-        );
-        let rows = sqlx::query(&sql)
-            .bind(stream.aggregate_type())
-            .bind(stream.id())
-            .bind(after.get())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        rows.iter().map(event).collect()
-    }
-
-    async fn head(&self) -> Result<Head, ReadError> {
-        read_head(&self.readers).await
-    }
-}
-
-#[async_trait]
-impl EventLog for PostgresLog {
-    fn appender(&self) -> &Appender {
-        &self.appender
-    }
-
-    fn streams(&self) -> &StreamRepository {
-        &self.streams
-    }
-
-    async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError> {
-        let row = sqlx::query("SELECT fingerprint, result, position FROM commands WHERE command_id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        Ok(row.map(|row| StoredCommand {
-            fingerprint: row.get(0),
-            result: row.get(1),
-            position: Position::new(row.get(2)),
-        }))
-    }
-
-    async fn holders(&self, keys: &[UniqueKey]) -> Result<Vec<Option<KeyHolder>>, ReadError> {
-        let scopes: Vec<&str> = keys.iter().map(|key| key.scope.as_str()).collect();
-        let names: Vec<&str> = keys.iter().map(|key| key.key.as_str()).collect();
-        let rows = sqlx::query(
-            "SELECT u.owner, u.item FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(scope, key, n) \
-             LEFT JOIN LATERAL (SELECT owner, item FROM unique_keys \
-               WHERE unique_keys.scope = k.scope AND unique_keys.key = k.key LIMIT 1) u ON true ORDER BY k.n",
-        )
-        .bind(scopes)
-        .bind(names)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(unavailable)?;
-        let holder =
-            |row: &PgRow| row.get::<Option<String>, _>(0).map(|owner| KeyHolder { owner, item: row.get(1) });
-        Ok(rows.iter().map(holder).collect())
-    }
-
-    async fn data_keys(&self, subjects: &[SubjectId]) -> Result<Vec<WrappedKey>, ReadError> {
-        let ids: Vec<String> = subjects.iter().map(ToString::to_string).collect();
-        let rows = sqlx::query(
-            "SELECT d.subject_id, d.wrapped, d.master_version FROM unnest($1::text[]) AS s(id) \
-             CROSS JOIN LATERAL (SELECT * FROM vault.data_keys WHERE subject_id = s.id LIMIT 1) d",
-        )
-        .bind(ids)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(unavailable)?;
-        rows.iter().map(|row| wrapped_key(row.get(0), row.get(1), row.get(2))).collect()
-    }
-
-    async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
-        let rows = sqlx::query(super::verify::BROKEN_STREAMS)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        Ok(rows.iter().map(|row| StreamId::stored(row.get(0), row.get(1))).collect())
-    }
-
-    async fn fence(&self) -> Result<i64, ReadError> {
-        let row = sqlx::query("UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        Ok(row.get(0))
-    }
-
-    async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError> {
-        let done = sqlx::query("DELETE FROM commands WHERE command_id < $1")
-            .bind(crate::clock::first_uuid_of(before).to_string())
-            .execute(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        Ok(done.rows_affected())
-    }
-
-    async fn close(&self) {
-        self.appender.drained().await;
-        self.readers.close().await;
-    }
-}
-
 /// A connection of this process that appends; owned, so that no pool pings it.
-struct PgWriter {
+pub(super) struct PgWriter {
     options: PgConnectOptions,
     connection: PgConnection,
     epoch: i64,
@@ -297,7 +91,7 @@ const PARAMETERS: usize = 28;
 impl PgWriter {
     /// Two, so that one batch is laid out, sent and bound while another waits for the disk: the
     /// head's row lets them in one after the other. More lanes only make smaller batches.
-    async fn connect(options: &PgConnectOptions) -> Result<Vec<Self>, sqlx::Error> {
+    pub async fn connect(options: &PgConnectOptions) -> Result<Vec<Self>, sqlx::Error> {
         // The plan is the same whatever the batch; planning would cost as much as the insert.
         let options = options.clone().options([("plan_cache_mode", "force_generic_plan")]);
         let mut first = PgConnection::connect_with(&options).await?;
