@@ -6,7 +6,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 .PHONY: demo test bench lint setup
 
 demo: setup ## Build the program and start it with a sample month on the embedded store
-	$(CARGO) run --release --locked --bin cluestream -- demo
+	$(CARGO) run --profile demo --locked --bin cluestream -- demo
 
 test: setup-test lint ## Formats, lints and tests everything, on SQLite and PostgreSQL
 	$(CARGO) run --quiet --locked -p tests --bin with-postgres -- $(CARGO) test --workspace --locked --no-fail-fast

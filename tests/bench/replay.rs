@@ -77,7 +77,9 @@ async fn fill(server: &PgConnectOptions, stock: &PgPool) {
     .execute(stock)
     .await
     .expect("stock is filled");
-    ours.execute("UPDATE log_head SET position = (SELECT max(position) FROM events)").await.expect("the head");
+    ours.execute("UPDATE log_head SET position = (SELECT max(position) FROM events)")
+        .await
+        .expect("the head");
     ours.execute("VACUUM ANALYZE events").await.expect("statistics");
     stock.execute("VACUUM ANALYZE events").await.expect("statistics");
 }

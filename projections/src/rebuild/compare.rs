@@ -1,6 +1,6 @@
 //! Comparing two copies of a read model row by row.
 
-use crate::sql::{SqlError, Suffix, TableDef, Tx};
+use crate::sql::{SqlError, Stored, Suffix, TableDef, Tx};
 
 /// How many keys of different rows a report names.
 const SAMPLES: usize = 10;
@@ -77,9 +77,9 @@ async fn sample(
         let mut parts = Vec::new();
         for (index, key) in table.key.iter().enumerate() {
             let Some(column) = table.columns.iter().find(|column| column.name == *key) else { continue };
-            parts.push(match row.value(index, column.kind)? {
-                crate::sql::Value::Int(number) => number.to_string(),
-                crate::sql::Value::Text(text) => text,
+            parts.push(match row.stored(index, column.kind)? {
+                Stored::Int(number) => number.to_string(),
+                Stored::Text(text) => text.to_owned(),
                 _ => "?".to_owned(),
             });
         }

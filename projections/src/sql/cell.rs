@@ -8,7 +8,7 @@ use domain::ids::{
 };
 use domain::values::{Code, Currency, FieldKey, Instant, Label, LineKey, SourceKey, StageKey};
 
-use super::value::{Kind, Value};
+use super::value::{Kind, Stored, Value};
 
 /// A type that a column can hold.
 pub trait Cell: Sized {
@@ -18,8 +18,8 @@ pub trait Cell: Sized {
     /// As a value.
     fn to_value(&self) -> Value;
 
-    /// From a value; `None` when it is not one of this type.
-    fn from_value(value: Value) -> Option<Self>;
+    /// From what a row holds; `None` when it is not one of this type.
+    fn from_stored(stored: Stored<'_>) -> Option<Self>;
 }
 
 impl Cell for i64 {
@@ -29,8 +29,8 @@ impl Cell for i64 {
         Value::Int(*self)
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        if let Value::Int(value) = value { Some(value) } else { None }
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        if let Stored::Int(value) = stored { Some(value) } else { None }
     }
 }
 
@@ -41,8 +41,8 @@ impl Cell for bool {
         Value::Int(i64::from(*self))
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        i64::from_value(value).map(|value| value != 0)
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        i64::from_stored(stored).map(|value| value != 0)
     }
 }
 
@@ -53,8 +53,8 @@ impl Cell for u32 {
         Value::Int(i64::from(*self))
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        i64::from_value(value).and_then(|value| value.try_into().ok())
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        i64::from_stored(stored).and_then(|value| value.try_into().ok())
     }
 }
 
@@ -65,8 +65,8 @@ impl Cell for f64 {
         Value::Float(*self)
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        if let Value::Float(value) = value { Some(value) } else { None }
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        if let Stored::Float(value) = stored { Some(value) } else { None }
     }
 }
 
@@ -77,8 +77,8 @@ impl Cell for String {
         Value::Text(self.clone())
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        if let Value::Text(value) = value { Some(value) } else { None }
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        if let Stored::Text(text) = stored { Some(text.to_owned()) } else { None }
     }
 }
 
@@ -89,8 +89,8 @@ impl<C: Cell> Cell for Option<C> {
         self.as_ref().map_or(Value::Null, Cell::to_value)
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        if value == Value::Null { Some(None) } else { C::from_value(value).map(Some) }
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        if matches!(stored, Stored::Null) { Some(None) } else { C::from_stored(stored).map(Some) }
     }
 }
 
@@ -101,8 +101,8 @@ impl Cell for Instant {
         Value::Int(self.micros())
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        i64::from_value(value).map(Self::from_micros)
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        i64::from_stored(stored).map(Self::from_micros)
     }
 }
 
@@ -113,8 +113,8 @@ impl Cell for Position {
         Value::Int(self.get())
     }
 
-    fn from_value(value: Value) -> Option<Self> {
-        i64::from_value(value).map(Self::new)
+    fn from_stored(stored: Stored<'_>) -> Option<Self> {
+        i64::from_stored(stored).map(Self::new)
     }
 }
 
@@ -128,8 +128,8 @@ macro_rules! text_cells {
                 Value::Text(self.to_string())
             }
 
-            fn from_value(value: Value) -> Option<Self> {
-                if let Value::Text(text) = value { Self::from_str(&text).ok() } else { None }
+            fn from_stored(stored: Stored<'_>) -> Option<Self> {
+                if let Stored::Text(text) = stored { Self::from_str(text).ok() } else { None }
             }
         }
     )+};
@@ -165,9 +165,9 @@ macro_rules! word_cells {
                 $crate::sql::Value::Text(match self { $($variant => $word),+ }.to_owned())
             }
 
-            fn from_value(value: $crate::sql::Value) -> Option<Self> {
-                let $crate::sql::Value::Text(word) = value else { return None };
-                match word.as_str() {
+            fn from_stored(stored: $crate::sql::Stored<'_>) -> Option<Self> {
+                let $crate::sql::Stored::Text(word) = stored else { return None };
+                match word {
                     $($word => Some($variant),)+
                     _ => None,
                 }

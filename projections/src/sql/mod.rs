@@ -32,4 +32,4 @@ pub use records::{Records, TableBatch};
 pub use row::Row;
 pub use table::{Column, Suffix, TableDef};
 pub use tx::Tx;
-pub use value::{Kind, Value};
+pub use value::{Kind, Stored, Value};

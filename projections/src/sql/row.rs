@@ -1,12 +1,12 @@
 //! A row of either driver.
 
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, ValueRef as _};
 
 use super::cell::Cell;
 use super::error::SqlError;
-use super::value::{Kind, Value};
+use super::value::{Kind, Stored};
 
 /// A row that a query returned.
 pub enum Row {
@@ -21,31 +21,31 @@ impl Row {
     ///
     /// # Errors
     /// When the column is missing or of another kind.
-    pub fn value(&self, index: usize, kind: Kind) -> Result<Value, SqlError> {
-        match self {
-            // Unchecked: a column of an expression has no declared type in SQLite.
-            Self::Sqlite(row) => {
-                if row.try_get_raw(index)?.is_null() {
-                    return Ok(Value::Null);
-                }
-                Ok(match kind {
-                    Kind::Int => Value::Int(row.try_get_unchecked(index)?),
-                    Kind::Float => Value::Float(row.try_get_unchecked(index)?),
-                    Kind::Text => Value::Text(row.try_get_unchecked(index)?),
-                    Kind::Bytes => Value::Bytes(row.try_get_unchecked(index)?),
-                })
+    pub fn stored(&self, index: usize, kind: Kind) -> Result<Stored<'_>, SqlError> {
+        // In SQLite unchecked, for a column of an expression has no declared type there. In PostgreSQL
+        // whole numbers and texts unchecked: they are most of a page, every integer type reads as one,
+        // and comparing types would cost more than reading.
+        let stored = match (self, kind) {
+            (Self::Sqlite(row), Kind::Int) => row.try_get_unchecked::<Option<_>, _>(index)?.map(Stored::Int),
+            (Self::Sqlite(row), Kind::Float) => {
+                row.try_get_unchecked::<Option<_>, _>(index)?.map(Stored::Float)
             }
-            // Whole numbers and texts unchecked: they are most of a page, every integer type reads as
-            // one, and comparing types would cost more than reading.
-            Self::Postgres(row) => Ok(match kind {
-                Kind::Int => row.try_get_unchecked::<Option<i64>, _>(index)?.map_or(Value::Null, Value::Int),
-                Kind::Float => row.try_get::<Option<f64>, _>(index)?.map_or(Value::Null, Value::Float),
-                Kind::Text => {
-                    row.try_get_unchecked::<Option<String>, _>(index)?.map_or(Value::Null, Value::Text)
-                }
-                Kind::Bytes => row.try_get::<Option<Vec<u8>>, _>(index)?.map_or(Value::Null, Value::Bytes),
-            }),
-        }
+            (Self::Sqlite(row), Kind::Text) => {
+                row.try_get_unchecked::<Option<_>, _>(index)?.map(Stored::Text)
+            }
+            (Self::Sqlite(row), Kind::Bytes) => {
+                row.try_get_unchecked::<Option<_>, _>(index)?.map(Stored::Bytes)
+            }
+            (Self::Postgres(row), Kind::Int) => {
+                row.try_get_unchecked::<Option<_>, _>(index)?.map(Stored::Int)
+            }
+            (Self::Postgres(row), Kind::Float) => row.try_get::<Option<_>, _>(index)?.map(Stored::Float),
+            (Self::Postgres(row), Kind::Text) => {
+                row.try_get_unchecked::<Option<_>, _>(index)?.map(Stored::Text)
+            }
+            (Self::Postgres(row), Kind::Bytes) => row.try_get::<Option<_>, _>(index)?.map(Stored::Bytes),
+        };
+        Ok(stored.unwrap_or(Stored::Null))
     }
 
     /// The value of a column as a Rust type.
@@ -53,7 +53,7 @@ impl Row {
     /// # Errors
     /// When the column is missing or does not hold such a value.
     pub fn get<C: Cell>(&self, index: usize) -> Result<C, SqlError> {
-        C::from_value(self.value(index, C::KIND)?)
+        C::from_stored(self.stored(index, C::KIND)?)
             .ok_or_else(|| SqlError::Schema(format!("column {index} holds an unexpected value")))
     }
 }

@@ -35,6 +35,21 @@ pub enum Value {
     Ints(Arc<[i64]>),
 }
 
+/// A value of a column, as the row holds it.
+#[derive(Clone, Copy)]
+pub enum Stored<'a> {
+    /// Nothing.
+    Null,
+    /// A whole number; truth values are 0 and 1.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+}
+
 /// Shows the kind and never the value, which may be personal.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -24,7 +24,7 @@ pub use doubles::*;
 
 use crate::read::{Listing, Predicate};
 use crate::runner::{Clock, Config, Ports, Projections, Projector};
-use crate::sql::{Database, Kind, Suffix, TableDef, Value};
+use crate::sql::{Database, Stored, Suffix, TableDef};
 use crate::{Viewer, read_models};
 
 /// Noon of some day, plus seconds.
@@ -331,11 +331,11 @@ impl World {
             for row in self.db.fetch(&sql, &[]).await.unwrap() {
                 let mut text = table.name.to_owned();
                 for (index, column) in table.columns.iter().enumerate() {
-                    let value = match row.value(index, column.kind).unwrap() {
-                        Value::Null => "-".to_owned(),
-                        Value::Int(v) => v.to_string(),
-                        Value::Float(v) => v.to_string(),
-                        Value::Text(v) => v,
+                    let value = match row.stored(index, column.kind).unwrap() {
+                        Stored::Null => "-".to_owned(),
+                        Stored::Int(v) => v.to_string(),
+                        Stored::Float(v) => v.to_string(),
+                        Stored::Text(v) => v.to_owned(),
                         _ => "?".to_owned(),
                     };
                     text.push_str(&format!(" {}={value}", column.name));
@@ -355,13 +355,7 @@ impl World {
     }
 
     pub async fn number(&self, sql: &str) -> i64 {
-        self.db.fetch(sql, &[]).await.unwrap()[0]
-            .value(0, Kind::Int)
-            .map(|v| match v {
-                Value::Int(v) => v,
-                _ => panic!("no number"),
-            })
-            .unwrap()
+        self.db.fetch(sql, &[]).await.unwrap()[0].get(0).unwrap()
     }
 
     /// A month of a small shop: two lines, seven customers, clues in every state.

@@ -334,6 +334,14 @@ async fn a_destroyed_data_key_is_gone_and_an_append_that_fails_stores_none(store
     let refused = Append { destroy_keys: vec![subject(3)], ..new_events(&[(1, 0, 1)]) };
     assert!(append(log.as_ref(), refused).await.is_err());
     assert_eq!(log.data_keys(&[subject(3)]).await.unwrap(), [key(3)]);
+    // Handed in beside one that would leave a hole, a new key is stored all the same.
+    let hole = Append { new_keys: vec![key(4)], ..new_events(&[(4, 7, 1)]) };
+    let good = Append { new_keys: vec![key(5)], ..new_events(&[(5, 0, 1)]) };
+    let hole = log.appender().permit().await.unwrap().submit(hole);
+    let good = log.appender().permit().await.unwrap().submit(good);
+    assert!(hole.await.is_err());
+    good.await.unwrap();
+    assert_eq!(log.data_keys(&[subject(5)]).await.unwrap(), [key(5)]);
 }
 
 async fn old_command_results_are_forgotten_and_events_are_not(store: Store) {

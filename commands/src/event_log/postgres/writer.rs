@@ -25,13 +25,11 @@ pub(super) struct PgWriter {
     epoch: i64,
 }
 
-/// Data keys of people who are new. Nobody waits for these, so they go in before the head is
-/// taken; a row that is there is left over from this very command, and nothing was sealed under it.
+/// Data keys of people who are new. Nobody waits for these, so they go in before the head is taken.
 const KEYS: &str = "\
 new_key AS (
     INSERT INTO vault.data_keys (subject_id, wrapped, master_version, created_at)
     SELECT s, w, v, $3 FROM unnest($22::text[], $23::bytea[], $24::bigint[]) AS k(s, w, v)
-    ON CONFLICT (subject_id) DO UPDATE SET wrapped = excluded.wrapped, master_version = excluded.master_version
     RETURNING 1
 )";
 
@@ -136,7 +134,7 @@ impl PgWriter {
             .bind(columns.claim_keys)
             .bind(columns.claim_owners)
             .bind(columns.claim_items)
-            .bind(columns.subjects)
+            .bind(&columns.subjects)
             .bind(columns.wrapped)
             .bind(columns.master_versions)
             .bind(holders)
@@ -145,6 +143,13 @@ impl PgWriter {
             .bind(destroyed)
             .fetch_optional(&mut self.connection)
             .await?;
+        if row.is_none() && !columns.subjects.is_empty() {
+            // The keys went in all the same. Nothing was sealed under them in the log.
+            sqlx::query("DELETE FROM vault.data_keys WHERE subject_id = ANY($1)")
+                .bind(&columns.subjects)
+                .execute(&mut self.connection)
+                .await?;
+        }
         Ok(row.map(|row| Committed {
             base: Position::new(row.get(0)),
             recorded_at: Instant::from_micros(row.get(1)),
