@@ -3,6 +3,8 @@
 //! Guarantees: a cursor opens only for the list, the version and the order that it was made for.
 //! Deliberately absent: secrecy. A cursor holds what its own row showed.
 
+use std::io::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::Key;
@@ -14,6 +16,8 @@ use crate::keys::Keys;
 
 /// Bytes of the signature.
 const SIGNATURE: usize = 16;
+/// Most cursors have no more bytes.
+const USUAL_LENGTH: usize = 128;
 /// No cursor of ours is longer.
 const MAX_LENGTH: usize = 2_048;
 
@@ -48,10 +52,12 @@ impl Cursors {
     /// The text of a cursor.
     #[must_use]
     pub fn seal(&self, list: ListVersion, cursor: &Cursor) -> String {
-        let body = cursor.to_string();
-        let mut bytes = Vec::with_capacity(SIGNATURE + body.len());
-        bytes.extend_from_slice(&self.sign(list, body.as_bytes()));
-        bytes.extend_from_slice(body.as_bytes());
+        let mut bytes = Vec::with_capacity(USUAL_LENGTH);
+        bytes.resize(SIGNATURE, 0);
+        // Writing to memory never fails.
+        let _ = write!(bytes, "{cursor}");
+        let (signature, body) = bytes.split_at_mut(SIGNATURE);
+        signature.copy_from_slice(&self.mac(list, body).finalize().into_bytes()[..SIGNATURE]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -69,13 +75,6 @@ impl Cursors {
         self.mac(list, body).verify_truncated_left(signature).map_err(|_| InvalidCursor)?;
         let body = std::str::from_utf8(body).map_err(|_| InvalidCursor)?;
         body.parse().map_err(|_| InvalidCursor)
-    }
-
-    fn sign(&self, list: ListVersion, body: &[u8]) -> [u8; SIGNATURE] {
-        let full = self.mac(list, body).finalize().into_bytes();
-        let mut signature = [0; SIGNATURE];
-        signature.copy_from_slice(&full[..SIGNATURE]);
-        signature
     }
 
     fn mac(&self, list: ListVersion, body: &[u8]) -> Hmac<Sha256> {

@@ -24,6 +24,9 @@ use crate::telemetry::OPERATIONS;
 /// A body that takes longer to arrive is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Most answers have no more bytes.
+const USUAL_ANSWER: usize = 8 * 1024;
+
 /// Answers `/graphql`: POST for everything, GET for queries, an upgrade for subscriptions.
 pub(super) async fn handle(
     State(gateway): State<Arc<Gateway>>,
@@ -116,7 +119,9 @@ fn respond(wire: &WireResponse, media_type: MediaType) -> Response {
         MediaType::GraphqlResponse if !wire.executed() => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let body = serde_json::to_vec(wire).unwrap_or_default();
+    let mut body = Vec::with_capacity(USUAL_ANSWER);
+    // Writing to memory never fails.
+    let _ = serde_json::to_writer(&mut body, wire);
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

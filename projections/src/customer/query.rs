@@ -227,7 +227,7 @@ impl CustomerQuery {
         &self,
         viewer: &Viewer,
         access: &Access,
-        order: &str,
+        order: &'static str,
         scope: Predicate<'_>,
         paging: &Paging,
     ) -> Result<Page<TimelineItem>, QueryError> {

@@ -1,5 +1,6 @@
 //! Cursors: the sort key of a row and its id.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,7 +8,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The order that it is a place in.
-    pub order: String,
+    pub order: Cow<'static, str>,
     /// The sort keys.
     pub keys: Vec<i64>,
     /// The row's id, which breaks ties.
@@ -39,6 +40,6 @@ impl FromStr for Cursor {
         };
         let keys = keys.split_terminator(',').map(str::parse).collect::<Result<_, _>>();
         let keys = keys.map_err(|_| InvalidCursor)?;
-        Ok(Self { order: order.to_owned(), keys, id: id.to_owned() })
+        Ok(Self { order: Cow::Owned(order.to_owned()), keys, id: id.to_owned() })
     }
 }

@@ -74,7 +74,12 @@ impl TableDef {
     /// Its column names behind an alias, for a SELECT list.
     #[must_use]
     pub fn columns_of(&self, alias: &str) -> String {
-        self.columns.iter().map(|c| format!("{alias}.{}", c.name)).collect::<Vec<_>>().join(", ")
+        let mut list = String::with_capacity(self.columns.len() * 24);
+        for column in self.columns {
+            let comma = if list.is_empty() { "" } else { ", " };
+            list.extend([comma, alias, ".", column.name]);
+        }
+        list
     }
 
     fn conflict(&self) -> String {

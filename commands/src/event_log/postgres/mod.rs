@@ -1,8 +1,8 @@
 //! The event log on PostgreSQL: a group commit is one statement, so one round trip and no open
 //! transaction that a stopped writer could leave behind.
 //!
-//! Long stretches are read with COPY, which costs the server and this process about half of what
-//! the same rows cost as the result of a query.
+//! Long stretches are read with COPY, which costs the server and this process less than the same rows
+//! as the result of a query.
 
 mod copy;
 mod writer;
