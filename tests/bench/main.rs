@@ -15,6 +15,7 @@ mod plain;
 mod rebuild;
 mod replay;
 mod report;
+mod same_server;
 mod served;
 mod stock;
 mod wire;

@@ -1,5 +1,5 @@
-//! A mutation over HTTP to a durable event: ours, and the stock framework behind a plain
-//! async-graphql server.
+//! A mutation over HTTP to a durable event: ours, and the stock framework behind the same server and
+//! behind a plain async-graphql server.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use tests::given::parse;
 use crate::cluster::{self, CALLERS, ROUNDS, STEP, checkpoint};
 use crate::plain;
 use crate::report::Report;
+use crate::same_server;
 use crate::served::{LINE, Staffed};
 use crate::stock;
 use crate::wire;
@@ -32,7 +33,8 @@ pub async fn run(report: &mut Report) {
     let cluster = cluster::start();
     let served = Staffed::on(&cluster.database("mutations").await).await;
     let (_pool, framework) = stock::framework(cluster.database("stock").await).await;
-    let notes = plain::serve_notes(framework).await;
+    let notes = plain::serve_notes(framework.clone()).await;
+    let same = same_server::serve_notes(framework, &served.server.keys).await;
     let customers = Arc::new(customers(&served).await);
     let token = served.token.clone();
     let register = {
@@ -55,34 +57,41 @@ pub async fn run(report: &mut Report) {
         let body = serde_json::json!({ "query": CAPTURE, "variables": { "input": input } });
         wire::post("/graphql", &body.to_string(), &token)
     };
-    let take = |_| {
+    let token = served.token.clone();
+    let take = move |_| {
         let input = serde_json::json!({ "id": fresh_uuid(SystemClock.now()), "text": stock::text() });
         let body = serde_json::json!({ "query": TAKE, "variables": input });
-        wire::post("/graphql", &body.to_string(), "nobody")
+        wire::post("/graphql", &body.to_string(), &token)
     };
     let answer = wire::once(served.server.address, &register(0)).await;
     assert!(answer["data"]["registerCustomer"]["customerId"].is_string(), "{answer}");
     let answer = wire::once(served.server.address, &capture(0)).await;
     assert!(answer["data"]["captureClue"]["clueId"].is_string(), "{answer}");
-    let answer = wire::once(notes, &take(0)).await;
-    assert!(answer["data"]["takeNote"].is_string(), "{answer}");
+    for stock in [notes, same] {
+        let answer = wire::once(stock, &take(0)).await;
+        assert!(answer["data"]["takeNote"].is_string(), "{answer}");
+    }
     for round in 0..=ROUNDS {
         checkpoint(&cluster).await;
-        let theirs = wire::closed_loop(notes, CALLERS, STEP, take).await;
+        let plain = wire::closed_loop(notes, CALLERS, STEP, take.clone()).await;
+        checkpoint(&cluster).await;
+        let same = wire::closed_loop(same, CALLERS, STEP, take.clone()).await;
         checkpoint(&cluster).await;
         let one = wire::closed_loop(served.server.address, CALLERS, STEP, register.clone()).await;
         checkpoint(&cluster).await;
         let two = wire::closed_loop(served.server.address, CALLERS, STEP, capture.clone()).await;
         // The first round warms caches and connections.
         if round > 0 {
-            report.commands(SECTION, "stock behind plain async-graphql", &theirs);
+            report.commands(SECTION, "stock behind plain async-graphql", &plain);
+            report.commands(SECTION, "stock behind the same server", &same);
             report.commands(SECTION, "registerCustomer, one event", &one);
             report.commands(SECTION, "captureClue with its need, two events", &two);
         }
     }
-    let stock = "stock behind plain async-graphql";
+    let stock = "stock behind the same server";
     report.ratio(SECTION, "registerCustomer, one event", stock, Some(5.0));
     report.ratio(SECTION, "captureClue with its need, two events", stock, None);
+    report.ratio(SECTION, "registerCustomer, one event", "stock behind plain async-graphql", None);
 }
 
 async fn customers(served: &Staffed) -> Vec<String> {

@@ -60,7 +60,8 @@ fn clue(row: FirstPageRow) -> Clue {
     }
 }
 
-struct Query;
+/// The query of the contender.
+pub struct Query;
 
 #[Object]
 impl Query {
@@ -86,7 +87,7 @@ impl Query {
 }
 
 /// A mutation that takes a note with the stock framework.
-struct Mutation;
+pub struct Mutation;
 
 #[Object]
 impl Mutation {
