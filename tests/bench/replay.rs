@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use commands::event_log::{EventLog, replay};
+use commands::event_log::{EventLog, REPLAY_PAGE, replay};
 use cqrs_es::persist::PersistedEventRepository;
 use domain::envelope::Position;
 use futures::{StreamExt, TryStreamExt};
@@ -18,7 +18,6 @@ use crate::report::Report;
 use crate::stock;
 
 const EVENTS: usize = 500_000;
-const PAGE: usize = 4_000;
 
 /// Ours beside stock's `stream_all_events` and COPY.
 pub async fn run(report: &mut Report) {
@@ -87,7 +86,7 @@ async fn fill(server: &PgConnectOptions, stock: &PgPool) {
 async fn ours(log: Arc<dyn EventLog>) -> f64 {
     let start = Instant::now();
     let head = log.head().await.expect("a head").position;
-    let mut pages = pin!(replay(log, Position::ZERO, head, PAGE));
+    let mut pages = pin!(replay(log, Position::ZERO, head, REPLAY_PAGE));
     let mut count = 0;
     while let Some(page) = pages.next().await {
         for event in page.expect("a page") {

@@ -35,7 +35,7 @@ pub use append::{
     UniqueKey, WrappedKey,
 };
 pub use postgres::PostgresLog;
-pub use replay::replay;
+pub use replay::{REPLAY_PAGE, replay};
 pub use sqlite::SqliteLog;
 pub use store::LogEventStore;
 pub use stream::StreamRepository;

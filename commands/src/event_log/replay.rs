@@ -10,6 +10,8 @@ use futures::{Stream, StreamExt, future, stream};
 
 use super::{EventLog, dense};
 
+/// Events of a page, for whoever has no reason for another size: smaller pages cost more an event.
+pub const REPLAY_PAGE: usize = 4_000;
 /// Pages that are read ahead.
 const AHEAD: usize = 3;
 
@@ -25,9 +27,10 @@ pub fn replay(
     until: Position,
     page: usize,
 ) -> impl Stream<Item = Result<Vec<RecordedEvent>, ReadError>> + Send {
-    let starts = (after.get()..until.get()).step_by(page.max(1)).map(Position::new);
+    let page = page.max(1);
+    let starts = (after.get()..until.get()).step_by(page).map(Position::new);
     let read = move |from: Position| {
-        let (log, to) = (log.clone(), from.plus(page.max(1)).min(until));
+        let (log, to) = (log.clone(), from.plus(page).min(until));
         let read = tokio::spawn(async move { log.read_range(from, to).await });
         async move { read.await.unwrap_or_else(|_| Err(ReadError::Unavailable("interrupted".to_owned()))) }
     };

@@ -1,18 +1,15 @@
 //! Checks that a log is what it promises to be, in constant memory.
 
-use domain::envelope::StreamId;
-use domain::ports::ReadError;
-use domain::{DecodeError, Instant, Position};
-
 use std::pin::pin;
 use std::sync::Arc;
 
+use domain::envelope::StreamId;
+use domain::ports::ReadError;
+use domain::{DecodeError, Instant, Position};
 use futures::StreamExt;
 
-use super::{EventLog, replay};
+use super::{EventLog, REPLAY_PAGE, replay};
 
-/// Events of one page.
-const PAGE: usize = 2_000;
 /// Streams named at most.
 const NAMED: usize = 10;
 
@@ -78,7 +75,7 @@ pub async fn verify(
     let head = log.head().await?.position;
     let mut report = LogReport::default();
     let (mut last, mut time) = (Position::ZERO, Instant::from_micros(i64::MIN));
-    let mut pages = pin!(replay(log.clone(), Position::ZERO, head, PAGE));
+    let mut pages = pin!(replay(log.clone(), Position::ZERO, head, REPLAY_PAGE));
     while let Some(page) = pages.next().await {
         let page = match page {
             Ok(page) => page,
