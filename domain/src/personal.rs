@@ -5,14 +5,18 @@
 //! the event log accepts nothing else. The contract test fails on a plain string in an event.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// JSON key of a clear value: only in memory, never in a store.
 const CLEAR: &str = "$clear";
+/// How a clear value shows in JSON as serde writes it. Inside a JSON string the quote would be escaped.
+pub const CLEAR_MARK: &str = "\"$clear\":";
 /// JSON key of a sealed value.
 const SEALED: &str = "$sealed";
 /// JSON text in place of a value whose key was destroyed.
@@ -160,16 +164,14 @@ fn walk<E>(value: &mut Value, path: &mut String, replace: Replace<'_, E>) -> Res
     match value {
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
-                path.push('/');
-                path.push_str(&index.to_string());
+                push_step(path, &index.to_string());
                 walk(item, path, replace)?;
                 path.truncate(depth);
             }
         }
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                path.push('/');
-                path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                push_step(path, name);
                 walk(member, path, replace)?;
                 path.truncate(depth);
             }
@@ -177,6 +179,78 @@ fn walk<E>(value: &mut Value, path: &mut String, replace: Replace<'_, E>) -> Res
         _ => {}
     }
     Ok(())
+}
+
+/// Writes an event's JSON with every clear value sealed, without a tree of it. `seal` gets a value's
+/// JSON pointer, as [`replace_personal`] has it, and its JSON, and gives its sealed form.
+///
+/// # Errors
+/// The first error of `seal`, or what is wrong with the JSON.
+pub fn seal_personal<E>(
+    event: &str,
+    seal: &mut dyn FnMut(&str, &str) -> Result<SealedText, E>,
+) -> Result<String, SealError<E>> {
+    // Nonce, tag and base64 make a value longer.
+    let mut sealed = String::with_capacity(2 * event.len());
+    write_sealed(event, &mut String::new(), &mut sealed, seal)?;
+    Ok(sealed)
+}
+
+/// Why an event could not be sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError<E> {
+    /// A value could not be sealed.
+    #[error(transparent)]
+    Value(E),
+    /// It is not the JSON of an event.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+fn write_sealed<E>(
+    json: &str,
+    path: &mut String,
+    sealed: &mut String,
+    seal: &mut dyn FnMut(&str, &str) -> Result<SealedText, E>,
+) -> Result<(), SealError<E>> {
+    if !json.contains(CLEAR_MARK) {
+        sealed.push_str(json);
+        return Ok(());
+    }
+    let depth = path.len();
+    if json.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(json)?;
+        for (index, item) in items.into_iter().enumerate() {
+            sealed.push(if index == 0 { '[' } else { ',' });
+            push_step(path, &index.to_string());
+            write_sealed(item.get(), path, sealed, seal)?;
+            path.truncate(depth);
+        }
+        sealed.push(']');
+        return Ok(());
+    }
+    let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json)?;
+    if let (1, Some(clear)) = (members.len(), members.get(CLEAR)) {
+        let value = Personal::<()>::Sealed(seal(path, clear.get()).map_err(SealError::Value)?);
+        sealed.push_str(&serde_json::to_string(&value)?);
+        return Ok(());
+    }
+    for (index, (name, member)) in members.into_iter().enumerate() {
+        sealed.push(if index == 0 { '{' } else { ',' });
+        sealed.push_str(&serde_json::to_string(&name)?);
+        sealed.push(':');
+        push_step(path, &name);
+        write_sealed(member.get(), path, sealed, seal)?;
+        path.truncate(depth);
+    }
+    sealed.push('}');
+    Ok(())
+}
+
+/// Goes one step further along a JSON pointer.
+fn push_step(path: &mut String, step: &str) {
+    path.push('/');
+    path.push_str(&step.replace('~', "~0").replace('/', "~1"));
 }
 
 fn personal(value: &Value) -> Option<PersonalValue<'_>> {
@@ -211,6 +285,50 @@ mod tests {
             event,
             json!({ "added": { "contacts": [ { "value": { "$sealed": "s" } } ], "a/b": "$redacted" } })
         );
+    }
+
+    #[test]
+    fn sealing_changes_nothing_but_clear_values_and_tells_their_paths() {
+        let event = json!({
+            "added": {
+                "contacts": [ { "kind": "phone", "value": { "$clear": "13\"8" } }, 7 ],
+                "text": "a \"$clear\": in a text",
+                "a/b~": { "$clear": { "deep": [1.5, null, true] } },
+                "done": { "$sealed": "x" },
+                "\"odd": { "$clear": 1 },
+                "none": [[], {}],
+            }
+        });
+        let mut seen = Vec::new();
+        let sealed = seal_personal::<()>(&event.to_string(), &mut |path, clear| {
+            seen.push((path.to_owned(), clear.to_owned()));
+            Ok(SealedText(format!("<{}>", clear.len())))
+        });
+        let sealed: Value = serde_json::from_str(&sealed.unwrap()).unwrap();
+        let seen: Vec<(&str, &str)> =
+            seen.iter().map(|(path, clear)| (path.as_str(), clear.as_str())).collect();
+        assert_eq!(
+            seen,
+            [
+                ("/added/\"odd", "1"),
+                ("/added/a~1b~0", "{\"deep\":[1.5,null,true]}"),
+                ("/added/contacts/0/value", "\"13\\\"8\""),
+            ]
+        );
+        let mut expected = event;
+        replace_personal::<()>(&mut expected, &mut |_, value| {
+            let PersonalValue::Clear(clear) = value else { return Ok(None) };
+            Ok(Some(Replacement::Sealed(format!("<{}>", clear.to_string().len()))))
+        })
+        .unwrap();
+        assert_eq!(sealed, expected);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_sealed_fails_the_event() {
+        let error = seal_personal(r#"{"a":{"name":{"$clear":"x"}}}"#, &mut |_, _| Err("no key")).unwrap_err();
+        assert_eq!(error.to_string(), "no key");
+        assert!(seal_personal::<()>(r#"{"name":{"$clear":}"#, &mut |_, _| unreachable!()).is_err());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod report;
 mod same_server;
 mod served;
 mod stock;
+mod stock_customers;
 mod wire;
 
 use report::Report;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{
-    Context, EmptyMutation, EmptySubscription, ID, InputObject, Object, ObjectType, Request, Response,
-    Schema, SimpleObject,
+    Context, EmptyMutation, EmptySubscription, ID, InputObject, Object, Request, Response, Schema,
+    SimpleObject,
 };
 use axum::body::Bytes;
 use axum::routing::post;
@@ -16,7 +16,6 @@ use domain::values::Instant;
 use sqlx::PgPool;
 
 use crate::limits::{FIRST_PAGE, FirstPageRow};
-use crate::stock::{self, Framework};
 
 #[derive(InputObject)]
 struct ClueFilterInput {
@@ -60,8 +59,7 @@ fn clue(row: FirstPageRow) -> Clue {
     }
 }
 
-/// The query of the contender.
-pub struct Query;
+struct Query;
 
 #[Object]
 impl Query {
@@ -86,20 +84,8 @@ impl Query {
     }
 }
 
-/// A mutation that takes a note with the stock framework.
-pub struct Mutation;
-
-#[Object]
-impl Mutation {
-    async fn take_note(&self, ctx: &Context<'_>, id: String, text: String) -> async_graphql::Result<String> {
-        let framework = ctx.data::<Framework>()?;
-        framework.execute_with_metadata(&id, stock::Take(text), stock::metadata()).await?;
-        Ok(id)
-    }
-}
-
-async fn handle<M: ObjectType + 'static>(
-    Extension(schema): Extension<Schema<Query, M, EmptySubscription>>,
+async fn handle(
+    Extension(schema): Extension<Schema<Query, EmptyMutation, EmptySubscription>>,
     Json(request): Json<Request>,
 ) -> Json<Response> {
     Json(schema.execute(request).await)
@@ -108,13 +94,7 @@ async fn handle<M: ObjectType + 'static>(
 /// Serves the clue list on a free port.
 pub async fn serve_clues(pool: PgPool) -> SocketAddr {
     let schema = Schema::build(Query, EmptyMutation, EmptySubscription).data(pool).finish();
-    listen(Router::new().route("/graphql", post(handle::<EmptyMutation>)).layer(Extension(schema))).await
-}
-
-/// Serves the stock framework on a free port.
-pub async fn serve_notes(framework: Framework) -> SocketAddr {
-    let schema = Schema::build(Query, Mutation, EmptySubscription).data(framework).finish();
-    listen(Router::new().route("/graphql", post(handle::<Mutation>)).layer(Extension(schema))).await
+    listen(Router::new().route("/graphql", post(handle)).layer(Extension(schema))).await
 }
 
 /// Answers everything with the same text on a free port.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use commands::event_log::{EventLog, REPLAY_PAGE, replay};
 use cqrs_es::persist::PersistedEventRepository;
+use domain::clue::Clue;
 use domain::envelope::Position;
 use futures::{StreamExt, TryStreamExt};
 use postgres_es::PostgresEventRepository;
@@ -23,8 +24,9 @@ const EVENTS: usize = 500_000;
 pub async fn run(report: &mut Report) {
     let cluster = cluster::start();
     let world = our_world(&cluster, "replayed").await;
-    let (stock, _) = stock::framework(cluster.database("stock").await).await;
-    fill(cluster.options(), &stock).await;
+    fill(cluster.options()).await;
+    let stock = cluster.options().clone().database("replayed");
+    let stock = PgPoolOptions::new().max_connections(stock::POOL).connect_with(stock).await.expect("a pool");
     let log = world.service.log().clone();
     let section = "ordered replay, decoded";
     for round in 0..=ROUNDS {
@@ -42,8 +44,8 @@ pub async fn run(report: &mut Report) {
     report.ratio(section, "ours", "COPY TO binary, not decoded", None);
 }
 
-/// The same payloads on both sides: follow-ups, as the log mostly has.
-async fn fill(server: &PgConnectOptions, stock: &PgPool) {
+/// Follow-ups, as the log mostly has.
+async fn fill(server: &PgConnectOptions) {
     let payload = serde_json::json!({ "follow_up_logged": { "follow_up": {
         "id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "channel": "call", "outcome": "no_answer",
         "at": "2026-05-01T12:00:00.000000Z", "note": { "$sealed": "A".repeat(200) } } } });
@@ -52,9 +54,7 @@ async fn fill(server: &PgConnectOptions, stock: &PgPool) {
         "actor": "operator:0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "line": "used-car-sales",
         "command_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111",
         "correlation_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111" });
-    let noted = serde_json::json!({ "Taken": { "text": "A".repeat(220), "line": "used-car-sales",
-        "channel": "website", "at": "2026-05-01T12:00:00.000000Z" } });
-    let mut ours = server.clone().database("replayed").connect().await.expect("ours");
+    let mut log = server.clone().database("replayed").connect().await.expect("the log");
     sqlx::query(
         "INSERT INTO events SELECT 'clue', 'filled-' || (n / 100), n % 100 + 1, 'clue.follow_up_logged', '1', \
          $1::json, $2::json, (SELECT position FROM log_head) + n + 1, 1777636800000000 \
@@ -63,24 +63,11 @@ async fn fill(server: &PgConnectOptions, stock: &PgPool) {
     .bind(payload.to_string())
     .bind(metadata.to_string())
     .bind(i32::try_from(EVENTS).expect("it fits"))
-    .execute(&mut ours)
+    .execute(&mut log)
     .await
-    .expect("ours is filled");
-    sqlx::query(
-        "INSERT INTO events SELECT 'notes', 'filled-' || (n / 100), n % 100 + 1, 'Taken', '1.0', \
-         $1::json, $2::json FROM generate_series(0, $3 - 1) n",
-    )
-    .bind(noted.to_string())
-    .bind(metadata.to_string())
-    .bind(i32::try_from(EVENTS).expect("it fits"))
-    .execute(stock)
-    .await
-    .expect("stock is filled");
-    ours.execute("UPDATE log_head SET position = (SELECT max(position) FROM events)")
-        .await
-        .expect("the head");
-    ours.execute("VACUUM ANALYZE events").await.expect("statistics");
-    stock.execute("VACUUM ANALYZE events").await.expect("statistics");
+    .expect("it is filled");
+    log.execute("UPDATE log_head SET position = (SELECT max(position) FROM events)").await.expect("the head");
+    log.execute("VACUUM ANALYZE events").await.expect("statistics");
 }
 
 async fn ours(log: Arc<dyn EventLog>) -> f64 {
@@ -98,12 +85,13 @@ async fn ours(log: Arc<dyn EventLog>) -> f64 {
     rate(count, start)
 }
 
+/// The same events of the same table: ours has the columns of stock's, and more.
 async fn stock_replay(pool: &PgPool) -> f64 {
     let repository = PostgresEventRepository::new(pool.clone());
     let start = Instant::now();
-    let mut stream = repository.stream_all_events::<stock::Notes>().await.expect("a stream");
+    let mut stream = repository.stream_all_events::<Clue>().await.expect("a stream");
     let mut count = 0;
-    while let Some(event) = stream.next::<stock::Notes>(&[]).await {
+    while let Some(event) = stream.next::<Clue>(&[]).await {
         event.expect("it decodes");
         count += 1;
     }

@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// Connections of `postgres_es::default_postgress_pool`.
-const POOL: u32 = 10;
+pub const POOL: u32 = 10;
 
 /// The table of events as the README of postgres-es has it.
 pub const EVENTS_TABLE: &str = "CREATE TABLE events (aggregate_type text NOT NULL, aggregate_id text NOT NULL, \

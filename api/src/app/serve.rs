@@ -20,7 +20,7 @@ use crate::graphql::loaders::Loaders;
 use crate::graphql::schema;
 use crate::graphql::services::{Services, Session};
 use crate::http::events::EventsState;
-use crate::http::{self, BindError, Gateway, Prepare, Server, SocketSettings};
+use crate::http::{self, BindError, Engines, Gateway, Prepare, Server, SocketSettings};
 use crate::keys::Keys;
 use crate::telemetry;
 
@@ -77,7 +77,7 @@ impl Service {
             Authenticator::new(Tokens::new(keys.signing())?, directory, Arc::new(move || clock.now()));
         let services = Arc::new(services(&app, config, keys));
         let gateway = Gateway::new(
-            schema(&config.limits),
+            Engines::new(|| schema(&config.limits)),
             prepare(services),
             authenticator,
             config.limits,

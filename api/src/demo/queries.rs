@@ -31,7 +31,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_printed_query_fits_the_schema() {
-        let schema = schema(&Config::default().limits);
+        let schema = schema(&Config::default().limits).finish();
         for (title, _, query) in QUERIES {
             let answer = schema.execute(query).await;
             // Without a session resolvers fail, at a path; a query that does not fit fails before.

@@ -28,4 +28,4 @@ pub mod star;
 #[cfg(test)]
 mod tests;
 
-pub use schema::{ApiSchema, schema, sdl};
+pub use schema::{ApiSchemaBuilder, schema, sdl};

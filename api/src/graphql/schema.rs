@@ -30,18 +30,18 @@ pub struct Mutation(ClueMutation, ClueWorkMutation, CustomerMutation, OperatorMu
 #[derive(Default, MergedSubscription)]
 pub struct Subscription(ClueSubscription);
 
-/// The schema of the program.
-pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+/// The schema of the program, about to be finished.
+pub type ApiSchemaBuilder = SchemaBuilder<Query, Mutation, Subscription>;
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+fn builder() -> ApiSchemaBuilder {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
 }
 
 /// The schema with limits. What resolvers need comes with each request.
 #[must_use]
-pub fn schema(limits: &Limits) -> ApiSchema {
+pub fn schema(limits: &Limits) -> ApiSchemaBuilder {
     // Suggestions name fields to whoever guesses; introspection is the honest way to learn them.
-    builder().limit_complexity(limits.complexity).disable_suggestions().finish()
+    builder().limit_complexity(limits.complexity).disable_suggestions()
 }
 
 /// The schema as text, sorted, as it is committed.

@@ -81,6 +81,12 @@ pub fn error_json(code: &str, message: &str, correlation: Uuid) -> serde_json::V
     json!({ "message": message, "extensions": { "code": code, "correlationId": correlation } })
 }
 
+/// Whether execution began: its errors have a path, those without one stopped the request before it.
+pub(super) fn executed(response: &async_graphql::Response) -> bool {
+    let errors = &response.errors;
+    errors.is_empty() || response.data != Value::Null || errors.iter().any(|error| !error.path.is_empty())
+}
+
 /// A GraphQL response as it goes over the wire. `data` is left out when execution never began, as
 /// the GraphQL specification demands of request errors.
 #[derive(Serialize)]
@@ -97,13 +103,12 @@ impl WireResponse {
     /// Gives every error its code and correlation id, and hides what is our own fault.
     #[must_use]
     pub fn new(response: async_graphql::Response, correlation: Uuid, complexity: usize) -> Self {
+        let executed = executed(&response);
         let async_graphql::Response { data, extensions, mut errors, .. } = response;
         for error in &mut errors {
             finish(error, correlation, complexity);
         }
-        // Errors of execution have a path; those without one stopped the request before it.
-        let stopped = !errors.is_empty() && data == Value::Null && errors.iter().all(|e| e.path.is_empty());
-        Self { data: (!stopped).then_some(data), errors, extensions }
+        Self { data: executed.then_some(data), errors, extensions }
     }
 
     /// Whether execution began.

@@ -1,13 +1,14 @@
 //! What the HTTP and WebSocket handlers share: who may call, what a document may cost, what executes.
 
-use async_graphql::{Executor, Request, Response};
-use futures::future::BoxFuture;
+use async_graphql::{Request, Response};
 use futures::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::document::{Document, Documents};
+use super::engine::Engines;
+use super::error::executed;
 use super::parameters::Parameters;
 use super::socket::SocketSettings;
 use crate::auth::{Authenticator, Caller};
@@ -24,31 +25,12 @@ pub struct RequestContext {
     pub trace: Option<String>,
 }
 
-/// Executes GraphQL, whatever the schema.
-pub trait Engine: Send + Sync {
-    /// Answers a query or a mutation.
-    fn execute(&self, request: Request) -> BoxFuture<'_, Response>;
-
-    /// Answers a subscription.
-    fn stream(&self, request: Request) -> BoxStream<'static, Response>;
-}
-
-impl<E: Executor> Engine for E {
-    fn execute(&self, request: Request) -> BoxFuture<'_, Response> {
-        Box::pin(Executor::execute(self, request))
-    }
-
-    fn stream(&self, request: Request) -> BoxStream<'static, Response> {
-        self.execute_stream(request, None)
-    }
-}
-
 /// Gives a request what its resolvers need, such as loaders that carry the caller.
 pub type Prepare = Box<dyn Fn(Request, &RequestContext) -> Request + Send + Sync>;
 
 /// See the module.
 pub struct Gateway {
-    engine: Box<dyn Engine>,
+    engines: Engines,
     prepare: Prepare,
     authenticator: Authenticator,
     documents: Documents,
@@ -62,14 +44,14 @@ impl Gateway {
     /// A gateway to a schema.
     #[must_use]
     pub fn new(
-        engine: impl Engine + 'static,
+        engines: Engines,
         prepare: Prepare,
         authenticator: Authenticator,
         limits: Limits,
         sockets: SocketSettings,
     ) -> Self {
         Self {
-            engine: Box::new(engine),
+            engines,
             prepare,
             authenticator,
             documents: Documents::new(limits),
@@ -104,10 +86,6 @@ impl Gateway {
         &self.tasks
     }
 
-    pub(super) const fn engine(&self) -> &dyn Engine {
-        &*self.engine
-    }
-
     pub(super) const fn documents(&self) -> &Documents {
         &self.documents
     }
@@ -116,14 +94,35 @@ impl Gateway {
         &self.sockets
     }
 
-    /// The request for the engine. Its text stays behind: the document is read already, and a query
-    /// may hold personal data that nothing further on should see.
-    pub(super) fn request(
+    /// Answers a query or a mutation.
+    pub(super) async fn execute(
         &self,
         parameters: Parameters,
         document: &Document,
         context: &RequestContext,
-    ) -> Request {
+    ) -> Response {
+        let form = document.form(parameters.operation_name.as_deref(), &parameters.variables);
+        let valid = document.is_valid(form);
+        let response = self.engines.execute(self.request(parameters, document, context), valid).await;
+        if !valid && executed(&response) {
+            document.remember_valid(form);
+        }
+        response
+    }
+
+    /// Answers a subscription.
+    pub(super) fn stream(
+        &self,
+        parameters: Parameters,
+        document: &Document,
+        context: &RequestContext,
+    ) -> BoxStream<'static, Response> {
+        self.engines.stream(self.request(parameters, document, context))
+    }
+
+    /// The request for an engine. Its text stays behind: the document is read already, and a query
+    /// may hold personal data that nothing further on should see.
+    fn request(&self, parameters: Parameters, document: &Document, context: &RequestContext) -> Request {
         let mut request = Request::new(String::new()).variables(parameters.variables);
         request.operation_name = parameters.operation_name;
         request.set_parsed_query(document.executable());

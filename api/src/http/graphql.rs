@@ -86,8 +86,7 @@ async fn answer(
         return Err(method_not_allowed("POST", "a mutation is sent with POST"));
     }
     let context = RequestContext { caller, request_id: id, trace: trace(&parts.headers) };
-    let request = gateway.request(parameters, &document, &context);
-    let response = gateway.engine().execute(request).await;
+    let response = gateway.execute(parameters, &document, &context).await;
     let wire = WireResponse::new(response, id, gateway.limits().complexity);
     count(operation, wire.is_ok());
     Ok(respond(&wire, media_type))

@@ -10,6 +10,7 @@
 mod accept;
 pub mod console;
 pub mod document;
+mod engine;
 mod error;
 pub mod events;
 mod gateway;
@@ -31,8 +32,9 @@ use axum::response::Response;
 use axum::routing::{any, get};
 
 pub use accept::MediaType;
+pub use engine::Engines;
 pub use error::{HttpError, INTERNAL, WireResponse};
-pub use gateway::{Engine, Gateway, Prepare, RequestContext};
+pub use gateway::{Gateway, Prepare, RequestContext};
 pub use health::{Check, Readiness};
 pub use observe::RequestId;
 pub use server::{BindError, Server, stop_signal};

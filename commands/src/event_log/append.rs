@@ -2,6 +2,7 @@
 
 use domain::envelope::{Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
+use domain::personal::CLEAR_MARK;
 use domain::{EventType, Instant, Position};
 
 /// An event on its way into the log. Its personal fields are sealed already.
@@ -25,9 +26,6 @@ impl NewEvent {
         Ok(Self { event_type: kind.name, event_version: kind.version.to_string(), payload, metadata })
     }
 }
-
-/// How a personal value in clear shows in JSON. Inside a JSON string the quote would be escaped.
-pub(crate) const CLEAR_MARK: &str = "\"$clear\":";
 
 /// New events of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,7 +29,6 @@ use domain::ports::{EventReader, ReadError};
 use domain::{Instant, Position};
 use tokio::sync::watch;
 
-pub(crate) use append::CLEAR_MARK;
 pub use append::{
     Append, AppendError, Appended, CommandRecord, KeyClaim, KeyHolder, NewEvent, StoredCommand, StreamAppend,
     UniqueKey, WrappedKey,

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use cqrs_es::{AggregateError, EventStore};
 use domain::envelope::{Metadata, Revision, StreamId};
 use domain::ids::{EventId, SubjectId};
-use domain::personal::{PersonalValue, Replacement, replace_personal};
-use domain::ports::{SealContext, UnsealError};
+use domain::personal::{CLEAR_MARK, seal_personal};
+use domain::ports::SealContext;
 use domain::values::LineKey;
 use domain::{Aggregate, EventContract, EventType, Instant, Position};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::cache::{Entry, Step};
@@ -21,8 +20,8 @@ use super::outcome::Done;
 use super::{InFlight, Inner};
 use crate::clock::fresh_uuid;
 use crate::event_log::{
-    Append, AppendError, CLEAR_MARK, CommandRecord, KeyClaim, KeyHolder, LogEventStore, NewEvent, Permit,
-    StreamAppend, UniqueKey, WrappedKey,
+    Append, AppendError, CommandRecord, KeyClaim, KeyHolder, LogEventStore, NewEvent, Permit, StreamAppend,
+    UniqueKey, WrappedKey,
 };
 use crate::vault::{DataKey, PepperedIndex, seal};
 
@@ -319,14 +318,10 @@ impl<'a> UnitOfWork<'a> {
         if payload.contains(CLEAR_MARK) {
             let known = staged.about.subject.and_then(|subject| Some((subject, self.keys.get(&subject)?)));
             let (subject, key) = known.ok_or_else(|| broken(&"personal data without a key"))?;
-            let mut json: Value = serde_json::from_str(&payload).map_err(|error| broken(&error))?;
-            replace_personal(&mut json, &mut |path, value| {
-                let PersonalValue::Clear(clear) = value else { return Ok(None) };
-                let place = SealContext { subject, stream, event_id, path };
-                Ok::<_, UnsealError>(Some(Replacement::Sealed(seal(key, &place, clear)?)))
-            })
-            .map_err(|error| broken(&error))?;
-            payload = json.to_string();
+            let sealed = seal_personal(&payload, &mut |path, clear| {
+                seal(key, &SealContext { subject, stream, event_id, path }, clear)
+            });
+            payload = sealed.map_err(|error| broken(&error))?;
         }
         let metadata = serde_json::to_string(&Metadata {
             event_id,

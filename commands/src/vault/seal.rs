@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::XNonce;
 use chacha20poly1305::aead::{Aead, Payload};
 use domain::ids::SubjectId;
+use domain::personal::SealedText;
 use domain::ports::{KeyRing, SealContext, UnsealError};
 use serde_json::Value;
 
@@ -26,17 +27,17 @@ fn associated_data(seal: &SealContext<'_>) -> Vec<u8> {
     data
 }
 
-/// The sealed form of a value.
-pub(crate) fn seal(key: &DataKey, seal: &SealContext<'_>, clear: &Value) -> Result<String, UnsealError> {
+/// The sealed form of a value, which comes as JSON.
+pub(crate) fn seal(key: &DataKey, seal: &SealContext<'_>, clear: &str) -> Result<SealedText, UnsealError> {
     let nonce = fresh_nonce();
-    let (text, data) = (clear.to_string(), associated_data(seal));
-    let payload = Payload { msg: text.as_bytes(), aad: &data };
+    let data = associated_data(seal);
+    let payload = Payload { msg: clear.as_bytes(), aad: &data };
     let sealed = key.0.encrypt(&nonce, payload).map_err(|_| tampered(seal))?;
     let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
     bytes.push(FORMAT);
     bytes.extend_from_slice(&nonce);
     bytes.extend_from_slice(&sealed);
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(SealedText(URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// Keys of some people, in memory.

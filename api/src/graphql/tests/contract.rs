@@ -76,7 +76,7 @@ fn the_committed_schema_is_what_the_program_serves() {
 
 #[tokio::test]
 async fn the_examples_of_the_console_fit_the_schema() {
-    let schema = schema(&Config::default().limits);
+    let schema = schema(&Config::default().limits).finish();
     let console = include_str!("../../../graphiql/console.js");
     let examples: Vec<&str> = console.split('`').filter(|text| text.starts_with("# ")).collect();
     assert_eq!(examples.len(), 3);
@@ -101,6 +101,20 @@ fn no_int_can_exceed_32_bits() {
     }
     let known: BTreeSet<String> = SMALL.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(found, known, "say why a new Int is small, or make it a Long");
+}
+
+/// By that a document is known again that was valid with such variables.
+#[test]
+fn values_of_enums_are_in_capitals() {
+    let types = types();
+    let values = types.iter().flat_map(|ty| match &ty.kind {
+        TypeKind::Enum(choice) => choice.values.iter().map(|value| value.node.value.node.as_str()).collect(),
+        _ => Vec::new(),
+    });
+    let values: Vec<&str> = values.collect();
+    assert!(values.len() > 20);
+    let small = values.into_iter().find(|value| value.bytes().any(|byte| byte.is_ascii_lowercase()));
+    assert_eq!(small, None);
 }
 
 #[test]

@@ -5,23 +5,26 @@
 //! every refusal states the limit.
 //!
 //! Deliberately absent: validation against the schema, and the cost of lists, which async-graphql
-//! computes from the page sizes asked for.
+//! computes from the page sizes asked for. What it found valid is remembered here.
 
 mod cost;
 mod lexer;
 #[cfg(test)]
 mod tests;
+mod validated;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
-use async_graphql::Pos;
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Pos, Variables};
 use lru::LruCache;
 
 use crate::config::Limits;
 use crate::telemetry::DOCUMENT_CACHE;
+pub use validated::Form;
+use validated::Validated;
 
 /// Documents that are remembered.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
@@ -30,7 +33,10 @@ const LONGEST_REMEMBERED: usize = 16 * 1024;
 
 /// A document that keeps within the limits.
 #[derive(Debug)]
-pub struct Document(ExecutableDocument);
+pub struct Document {
+    executable: ExecutableDocument,
+    validated: Validated,
+}
 
 /// Why a document is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,25 +102,42 @@ fn parse(text: &str, limits: &Limits) -> Result<Document, DocumentError> {
         ..DocumentError::new("graphql_syntax", error.to_string())
     })?;
     cost::check(&document, limits)?;
-    Ok(Document(document))
+    Ok(Document { executable: document, validated: Validated::default() })
 }
 
 impl Document {
     /// A copy for async-graphql, which consumes it.
     #[must_use]
     pub fn executable(&self) -> ExecutableDocument {
-        self.0.clone()
+        self.executable.clone()
     }
 
     /// The type of the operation that a request means; `None` when it means none or several.
     #[must_use]
     pub fn operation_type(&self, name: Option<&str>) -> Option<OperationType> {
-        let mut operations = self.0.operations.iter();
+        let mut operations = self.executable.operations.iter();
         let operation = match name {
             Some(name) => operations.find(|(known, _)| known.is_some_and(|known| known.as_str() == name))?.1,
             None if operations.len() == 1 => operations.next()?.1,
             None => return None,
         };
         Some(operation.node.ty)
+    }
+
+    /// The form that an operation's variables have, as far as validation can tell.
+    #[must_use]
+    pub fn form(&self, operation: Option<&str>, variables: &Variables) -> Form {
+        self.validated.form(operation, variables)
+    }
+
+    /// Whether the document was found valid with variables of this form.
+    #[must_use]
+    pub fn is_valid(&self, form: Form) -> bool {
+        self.validated.has(form)
+    }
+
+    /// Remembers that the document is valid with variables of this form.
+    pub fn remember_valid(&self, form: Form) {
+        self.validated.remember(form);
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::protocol::{self, Close};
 use crate::auth::Caller;
+use crate::http::document::Document;
 use crate::http::error::{HttpError, WireResponse, error_json};
 use crate::http::gateway::{Gateway, RequestContext};
 use crate::http::graphql::{count, refused};
@@ -65,14 +66,12 @@ impl Operations {
             Ok(document) => document,
             Err(error) => return Ok(Some(protocol::result(&id, &refused(error, context.request_id)))),
         };
-        let kind = document.operation_type(parameters.operation_name.as_deref());
-        let request = self.gateway.request(parameters, &document, &context);
         self.number += 1;
         let speaker = Speaker { id: id.clone(), number: self.number, say: self.say.clone() };
         let gateway = self.gateway.clone();
         let task = async move {
             let correlation = context.request_id;
-            let work = execute(&gateway, request, kind, &context, &speaker);
+            let work = execute(&gateway, parameters, &document, &context, &speaker);
             if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
                 tracing::error!(%correlation, panic = panic_message(&*panic), "an operation panicked");
                 let HttpError { code, message, .. } = HttpError::internal();
@@ -121,14 +120,15 @@ impl Speaker {
 
 async fn execute(
     gateway: &Gateway,
-    request: async_graphql::Request,
-    kind: Option<OperationType>,
+    parameters: Parameters,
+    document: &Document,
     context: &RequestContext,
     speaker: &Speaker,
 ) {
     let complexity = gateway.limits().complexity;
+    let kind = document.operation_type(parameters.operation_name.as_deref());
     if kind == Some(OperationType::Subscription) {
-        let mut stream = gateway.engine().stream(request);
+        let mut stream = gateway.stream(parameters, document, context);
         let mut ok = true;
         while let Some(response) = stream.next().await {
             let wire = WireResponse::new(response, context.request_id, complexity);
@@ -141,7 +141,7 @@ async fn execute(
         }
         count(kind, ok);
     } else {
-        let response = gateway.engine().execute(request).await;
+        let response = gateway.execute(parameters, document, context).await;
         let wire = WireResponse::new(response, context.request_id, complexity);
         count(kind, wire.is_ok());
         let refused = !wire.executed();

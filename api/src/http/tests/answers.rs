@@ -29,6 +29,61 @@ async fn a_query_is_answered_in_the_media_type_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_document_that_was_valid_once_is_answered_as_if_it_were_new() {
+    let world = World::new().await;
+    let text = "query Q($wish: Wish!, $first: Int!) { wish(wish: $wish, first: $first) list(first: $first) { number } }";
+    let ask = async |text: String, operation: &str, variables: &Value| {
+        let body = json!({ "query": text, "operationName": operation, "variables": variables });
+        let mut answer = answer(world.post(body.to_string())).await.body;
+        for error in answer["errors"].as_array_mut().into_iter().flatten() {
+            error["extensions"]["correlationId"] = Value::Null;
+        }
+        answer
+    };
+    let good = json!({ "wish": { "colour": "RED", "text": "a wish", "years": [2020] }, "first": 1 });
+    let first = ask(text.to_owned(), "Q", &good).await;
+    assert_eq!(first["data"]["wish"], "1 Red a wish 1");
+    let other = json!({ "wish": { "colour": "RED", "text": "another", "years": [1999] }, "first": 2 });
+    assert_eq!(ask(text.to_owned(), "Q", &other).await["data"]["wish"], "2 Red another 1");
+    let wishes = [
+        json!(null),
+        json!("RED"),
+        json!({}),
+        json!({ "colour": "DARK_BLUE" }),
+        json!({ "colour": "GREEN" }),
+        json!({ "colour": "red", "text": "a wish", "years": [2020] }),
+        json!({ "colour": "RED", "text": 1 }),
+        json!({ "colour": "RED", "text": "a wish", "years": ["2020"] }),
+        json!({ "colour": "RED", "text": "a wish", "years": [2020.5] }),
+        json!({ "colour": "RED", "text": "a wish", "years": [9_999_999_999_i64] }),
+        json!({ "colour": "RED", "text": "a wish", "years": [2020], "more": 1 }),
+    ];
+    let wishes = wishes.map(|wish| json!({ "wish": wish, "first": 1 }));
+    let others = [
+        json!({ "wish": { "colour": "RED", "text": "a wish", "years": [2020] } }),
+        json!({ "wish": { "colour": "RED", "text": "a wish", "years": [2020] }, "first": 100_000_000 }),
+        json!({ "wish": { "colour": "RED", "text": "a wish", "years": [2020] }, "first": -1 }),
+        json!({}),
+    ];
+    let mut refused = 0;
+    for (index, variables) in wishes.iter().chain(&others).enumerate() {
+        for operation in ["Q", "R"] {
+            let fresh = format!("{text} # {index}");
+            let expected = ask(fresh, operation, variables).await;
+            refused += usize::from(expected["errors"].is_array());
+            for _ in 0..2 {
+                assert_eq!(
+                    ask(text.to_owned(), operation, variables).await,
+                    expected,
+                    "{operation} {variables}"
+                );
+            }
+        }
+    }
+    assert_eq!(refused, 28, "all but another colour and a negative number; no operation R");
+}
+
+#[tokio::test]
 async fn only_json_bodies_are_read() {
     let world = World::new().await;
     let body = json!({ "query": "{ __typename }" }).to_string();

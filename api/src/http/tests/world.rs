@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_graphql::{Context, Object, Schema, Subscription};
+use async_graphql::{Context, Enum, InputObject, Object, Schema, Subscription};
 use async_trait::async_trait;
 use domain::Instant;
 use domain::ids::OperatorId;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::auth::{Authenticator, Directory, DirectoryEntry, DirectoryUnavailable, Tokens};
 use crate::config::Limits;
 use crate::graphql::error::ApiError;
-use crate::http::{Check, Gateway, Readiness, RequestContext, Server, SocketSettings, router};
+use crate::http::{Check, Engines, Gateway, Readiness, RequestContext, Server, SocketSettings, router};
 use crate::keys::Keys;
 
 /// When the tests take place.
@@ -36,6 +36,22 @@ pub struct Levers {
     pub streams: watch::Sender<usize>,
 }
 
+/// A choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Colour {
+    Red,
+    DarkBlue,
+}
+
+/// What somebody wants.
+#[derive(InputObject)]
+pub struct Wish {
+    colour: Colour,
+    text: Option<String>,
+    #[graphql(default)]
+    years: Vec<i32>,
+}
+
 pub struct Query;
 
 #[Object]
@@ -43,6 +59,11 @@ impl Query {
     /// Says it back.
     async fn echo(&self, text: String) -> String {
         text
+    }
+
+    /// Takes values of every form.
+    async fn wish(&self, wish: Wish, first: i32) -> String {
+        format!("{first} {:?} {} {}", wish.colour, wish.text.unwrap_or_default(), wish.years.len())
     }
 
     /// Who asks.
@@ -203,17 +224,17 @@ impl World {
             streams: watch::Sender::new(0),
         };
         let limits = Limits { body_bytes: 64 * 1024, ..Limits::default() };
-        let schema = Schema::build(Query, Mutation, Subscriptions)
-            .data(levers.clone())
-            .limit_complexity(limits.complexity)
-            .finish();
+        let engines = Engines::new(|| {
+            let schema = Schema::build(Query, Mutation, Subscriptions).data(levers.clone());
+            schema.limit_complexity(limits.complexity)
+        });
         let people = Arc::new(People::default());
         people.set(operator(1), false);
         people.set(operator(2), true);
         let tokens = Tokens::new(Keys::generate().unwrap().signing()).unwrap();
         let authenticator = Authenticator::new(tokens.clone(), people.clone(), Arc::new(|| NOW));
         let gateway =
-            Arc::new(Gateway::new(schema, Box::new(|request, _| request), authenticator, limits, sockets));
+            Arc::new(Gateway::new(engines, Box::new(|request, _| request), authenticator, limits, sockets));
         let parts = Arc::new(Parts(Mutex::default()));
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = server.address();

@@ -21,7 +21,7 @@ use crate::auth::{Authenticator, Directory, DirectoryEntry, DirectoryUnavailable
 use crate::config::Limits;
 use crate::http::events::{EventsState, ReplaySettings, routes};
 use crate::http::tests::world::{NOW, Query, operator};
-use crate::http::{Gateway, Server, SocketSettings};
+use crate::http::{Engines, Gateway, Server, SocketSettings};
 use crate::keys::Keys;
 
 /// An auditor of the whole organisation.
@@ -199,10 +199,10 @@ impl World {
         staff.set(SUSPENDED, &[Role::Bi], &["sales"], true);
         let tokens = Tokens::new(Keys::generate().unwrap().signing()).unwrap();
         let authenticator = Authenticator::new(tokens.clone(), staff.clone(), Arc::new(|| NOW));
-        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let engines = Engines::new(|| Schema::build(Query, EmptyMutation, EmptySubscription));
         let prepare = Box::new(|request, _: &_| request);
         let gateway =
-            Gateway::new(schema, prepare, authenticator, Limits::default(), SocketSettings::default());
+            Gateway::new(engines, prepare, authenticator, Limits::default(), SocketSettings::default());
         let gateway = Arc::new(gateway);
         let log = Arc::new(InMemoryEventReader::default());
         let appended = watch::Sender::new(Position::ZERO);
