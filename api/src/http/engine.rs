@@ -34,8 +34,8 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Engines of the schema that `build` begins. Values of its enums are in capitals, without which
-    /// what was validated before would not be known again (see [`super::document`]).
+    /// Engines of the schema that `build` begins. Values of its enums are in capitals: of other texts only
+    /// that they are texts is remembered of what was validated (see [`super::document`]).
     pub fn new<Q, M, S>(build: impl Fn() -> SchemaBuilder<Q, M, S>) -> Self
     where
         Q: ObjectType + 'static,
