@@ -101,11 +101,12 @@ impl Gateway {
         document: &Document,
         context: &RequestContext,
     ) -> Response {
-        let form = document.form(parameters.operation_name.as_deref(), &parameters.variables);
-        let valid = document.is_valid(form);
+        let validated = document.validated();
+        let form = validated.form(parameters.operation_name.as_deref(), &parameters.variables);
+        let valid = validated.has(form);
         let response = self.engines.execute(self.request(parameters, document, context), valid).await;
         if !valid && executed(&response) {
-            document.remember_valid(form);
+            validated.remember(form);
         }
         response
     }

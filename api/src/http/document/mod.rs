@@ -16,14 +16,13 @@ mod validated;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
+use async_graphql::Pos;
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Pos, Variables};
 use lru::LruCache;
 
 use crate::config::Limits;
 use crate::telemetry::DOCUMENT_CACHE;
-pub use validated::Form;
 use validated::Validated;
 
 /// Documents that are remembered.
@@ -124,20 +123,8 @@ impl Document {
         Some(operation.node.ty)
     }
 
-    /// The form that an operation's variables have, as far as validation can tell.
-    #[must_use]
-    pub fn form(&self, operation: Option<&str>, variables: &Variables) -> Form {
-        self.validated.form(operation, variables)
-    }
-
-    /// Whether the document was found valid with variables of this form.
-    #[must_use]
-    pub fn is_valid(&self, form: Form) -> bool {
-        self.validated.has(form)
-    }
-
-    /// Remembers that the document is valid with variables of this form.
-    pub fn remember_valid(&self, form: Form) {
-        self.validated.remember(form);
+    /// With which variables it was found valid.
+    pub(super) const fn validated(&self) -> &Validated {
+        &self.validated
     }
 }

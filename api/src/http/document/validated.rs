@@ -16,7 +16,7 @@ const REMEMBERED: usize = 256;
 
 /// The forms of variables with which a document was valid.
 #[derive(Debug, Default)]
-pub(super) struct Validated {
+pub(in crate::http) struct Validated {
     forms: Mutex<HashSet<u64>>,
     /// Random, so that nobody can make two forms that look alike.
     hasher: RandomState,
@@ -24,9 +24,10 @@ pub(super) struct Validated {
 
 /// The form of some variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Form(u64);
+pub(in crate::http) struct Form(u64);
 
 impl Validated {
+    /// The form of an operation's variables.
     pub fn form(&self, operation: Option<&str>, variables: &Variables) -> Form {
         let mut hasher = self.hasher.build_hasher();
         operation.hash(&mut hasher);
@@ -38,10 +39,12 @@ impl Validated {
         Form(hasher.finish())
     }
 
+    /// Whether the document was valid with variables of this form.
     pub fn has(&self, form: Form) -> bool {
         self.forms.lock().unwrap_or_else(PoisonError::into_inner).contains(&form.0)
     }
 
+    /// Remembers that the document is valid with variables of this form.
     pub fn remember(&self, form: Form) {
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
         if forms.len() < REMEMBERED {
