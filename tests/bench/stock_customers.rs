@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use cqrs_es::event_sink::EventSink;
@@ -35,7 +37,7 @@ pub struct Register {
 /// What happened to a customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CustomerEvent {
-    Registered { line: String, channel: String, name: Vec<u8> },
+    Registered { line: String, channel: String, name: String },
 }
 
 /// The key could not be stored, or nothing could be sealed under it.
@@ -105,7 +107,7 @@ impl Aggregate for Customer {
     ) -> Result<(), NotSealed> {
         let Register { id, line, channel, name } = command;
         let key = vault.create(&id).await?;
-        let name = seal(&key, &id, name.as_bytes())?;
+        let name = URL_SAFE_NO_PAD.encode(seal(&key, &id, name.as_bytes())?);
         sink.write(CustomerEvent::Registered { line, channel, name }, self).await;
         Ok(())
     }
