@@ -10,6 +10,7 @@ mod cluster;
 mod limits;
 mod lists;
 mod load;
+mod log_append;
 mod mutations;
 mod plain;
 mod rebuild;
@@ -39,6 +40,9 @@ fn main() {
         let mut report = Report::default();
         if wanted("append") {
             append::on_postgres(&mut report).await;
+        }
+        if wanted("log") {
+            log_append::run(&mut report).await;
         }
         if wanted("sqlite") {
             append::on_sqlite(&mut report).await;
