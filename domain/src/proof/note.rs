@@ -163,6 +163,12 @@ impl NoteSigner {
         &self.verifier
     }
 
+    /// The private half, to be stored.
+    #[must_use]
+    pub const fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// A text, which ends with a newline, as a signed note. The same text gives the same note.
     #[must_use]
     pub fn sign(&self, text: &str) -> String {
