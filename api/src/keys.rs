@@ -24,9 +24,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::proof::NoteSigner;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use domain::proof::NoteSigner;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
