@@ -14,6 +14,7 @@ pub mod demo;
 pub mod graphql;
 pub mod http;
 pub mod keys;
+pub mod proofs;
 pub mod telemetry;
 
 pub use cli::run;

@@ -8,6 +8,7 @@ use crate::contracts::Event;
 use crate::envelope::{Position, RecordedEvent, Revision, StreamId};
 use crate::ids::{EventId, SubjectId};
 use crate::personal::{PersonalValue, Replacement, replace_personal};
+use crate::proof::StoredEvent;
 use crate::values::{ContactKind, Instant};
 
 /// The end of the log.
@@ -56,6 +57,10 @@ pub trait EventReader: Send + Sync {
         after: Revision,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, ReadError>;
+
+    /// Up to `limit` events behind `after`, in order and as their rows store them. What reads here looks
+    /// for damage itself: a hole is no error, and no envelope is read.
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError>;
 
     /// The end of the log.
     async fn head(&self) -> Result<Head, ReadError>;

@@ -10,4 +10,5 @@ mod command_service;
 mod erasure;
 mod import;
 mod outage;
+mod proof;
 mod tidy;

@@ -32,7 +32,7 @@ pub use ready::{Operators, Parts};
 pub use schema::{Migrated, SchemaError, migrate};
 #[cfg(test)]
 pub(crate) use serve::services;
-pub use serve::{Role, ServeError, Service};
+pub use serve::{Role, ServeError, Service, sealer};
 
 /// How often an absent database is asked again, with a growing pause between.
 const ATTEMPTS: u32 = 8;

@@ -3,7 +3,9 @@
 //! Guarantees: results go to standard output and everything else to standard error, so that scripts
 //! can read the former; exit code 0 means done, 1 that it failed, 2 that the call made no sense.
 
+mod audit;
 mod backup;
+mod checkpoint;
 mod demo;
 mod erase;
 mod health;
@@ -14,6 +16,7 @@ mod migrate;
 mod progress;
 mod rebuild;
 mod replay;
+mod replay_file;
 mod schema;
 mod serve;
 mod token;
@@ -68,8 +71,11 @@ enum Command {
     Import(import::Arguments),
     /// Register the first operators
     User(user::Arguments),
-    /// Check that the log is sound and every read model equals a replay from zero
-    Verify,
+    /// Check that the log is sound and every read model equals a replay from zero; with --checkpoints,
+    /// that the log is what was signed
+    Verify(verify::Arguments),
+    /// Sign what the log holds now
+    Checkpoint,
     /// Print the log, one event a line
     Replay(replay::Arguments),
     /// Build a read model beside the live one, compare, swap
@@ -123,6 +129,12 @@ enum CliError {
     Line(String),
     #[error("{0} faults were found")]
     Faults(usize),
+    #[error(transparent)]
+    Seal(#[from] commands::proof::SealError),
+    #[error(transparent)]
+    Audit(#[from] commands::proof::AuditError),
+    #[error("{0}")]
+    Verifier(String),
     #[error("a word of the program is no code: {0}")]
     Word(#[from] domain::values::InvalidKey),
 }
@@ -167,7 +179,8 @@ async fn work(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Migrate(arguments) => migrate::run(&arguments, config).await,
         Command::Line(arguments) => line::run(&arguments, config).await,
         Command::User(arguments) => user::run(arguments, config).await,
-        Command::Verify => verify::run(config).await,
+        Command::Verify(arguments) => verify::run(&arguments, config).await,
+        Command::Checkpoint => checkpoint::run(config).await,
         Command::Rebuild(arguments) => rebuild::run(&arguments, config).await,
         Command::EraseCustomer(arguments) => erase::run(arguments, config).await,
         Command::Backup(arguments) => backup::save(&arguments, config).await,

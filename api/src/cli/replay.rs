@@ -1,17 +1,20 @@
-//! `cluestream replay`: prints the log, one event a line, personal values sealed as they are stored.
+//! `cluestream replay`: prints the log, one event a line, personal values sealed as they are stored;
+//! with `--raw` it adds the stored texts byte for byte, for audits.
 
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
 use commands::clock::SystemClock;
+use commands::event_log::EventLog;
 use domain::Position;
+use domain::ports::ReadError;
 
 use super::CliError;
 use super::progress::Progress;
 use crate::app::App;
 use crate::config::Config;
-use crate::http::events::stored_line;
+use crate::http::events::{raw_line, stored_line};
 use crate::keys::Keys;
 
 /// Events that are read at once.
@@ -25,6 +28,9 @@ pub(super) struct Arguments {
     /// Only events of this type, for example clue.captured; may be given several times
     #[arg(long = "type", value_name = "TYPE", value_parser = known_type)]
     types: Vec<String>,
+    /// With the stored texts, so that `cluestream verify --replay` can compute every proof from it
+    #[arg(long)]
+    raw: bool,
 }
 
 fn known_type(text: &str) -> Result<String, String> {
@@ -48,20 +54,64 @@ async fn print(app: &App, arguments: &Arguments) -> Result<(), CliError> {
     let head = app.log.head().await?.position;
     let mut at = Position::new(arguments.after);
     let bar = Progress::begin("replay", "events");
-    let mut line = Vec::new();
+    let mut lines = Vec::new();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let wanted = |event_type: &str| types.is_empty() || types.contains(event_type);
     while at < head {
-        let page = app.log.read(at, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        at = last.position;
-        for event in page.iter().filter(|event| types.is_empty() || types.contains(&*event.event_type)) {
-            line.clear();
-            stored_line(&mut line, event)
-                .map_err(|reason| CliError::Line(format!("the event at {}: {reason}", event.position)))?;
-            out.write_all(&line)?;
-        }
+        let next = if arguments.raw {
+            raw_page(&*app.log, at, head, &wanted, &mut lines).await?
+        } else {
+            page(&*app.log, at, &wanted, &mut lines).await?
+        };
+        out.write_all(&lines)?;
+        lines.clear();
+        let Some(next) = next else { break };
+        at = next;
         bar.positions(at, head);
     }
     bar.end();
     Ok(out.flush()?)
+}
+
+/// Prints the events behind `after`; says how far they go, when there are any.
+async fn page(
+    log: &dyn EventLog,
+    after: Position,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+    lines: &mut Vec<u8>,
+) -> Result<Option<Position>, CliError> {
+    let page = log.read(after, PAGE).await?;
+    for event in page.iter().filter(|event| wanted(&event.event_type)) {
+        stored_line(lines, event).map_err(|reason| unreadable(event.position, reason))?;
+    }
+    Ok(page.last().map(|event| event.position))
+}
+
+/// The same with the stored texts.
+async fn raw_page(
+    log: &dyn EventLog,
+    after: Position,
+    head: Position,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+    lines: &mut Vec<u8>,
+) -> Result<Option<Position>, CliError> {
+    let page = log.read_stored(after, PAGE).await?;
+    let mut at = after;
+    for event in &page {
+        if event.position != at.next() {
+            return Err(ReadError::Hole { expected: at.next(), found: event.position }.into());
+        }
+        if wanted(&event.event_type) {
+            raw_line(lines, event).map_err(|reason| unreadable(event.position, &reason))?;
+        }
+        at = event.position;
+    }
+    if page.is_empty() {
+        return Err(ReadError::Hole { expected: at.next(), found: head }.into());
+    }
+    Ok(Some(at))
+}
+
+fn unreadable(position: Position, reason: &str) -> CliError {
+    CliError::Line(format!("the event at {position}: {reason}"))
 }

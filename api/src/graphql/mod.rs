@@ -21,6 +21,7 @@ pub mod page;
 pub mod payload;
 pub mod personal;
 pub mod plain;
+pub mod proof;
 pub mod scalars;
 mod schema;
 pub mod services;

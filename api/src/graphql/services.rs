@@ -23,6 +23,7 @@ use super::page::PageArguments;
 use super::payload::UserError;
 use super::scalars::{Long, Position, Uuid};
 use crate::http::RequestContext;
+use crate::proofs::Proofs;
 
 /// Longest wait for the read side to come to a position.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -54,6 +55,8 @@ pub struct Services {
     pub cursors: Cursors,
     /// Rows of a page at most.
     pub page_size: usize,
+    /// Proves the log.
+    pub proofs: Proofs,
 }
 
 /// One request: its caller, and the directory as it was when the request began.

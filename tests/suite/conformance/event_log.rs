@@ -62,7 +62,7 @@ fn event(command: CommandId, text: &str) -> NewEvent {
         .expect("nothing in clear")
 }
 
-pub(super) fn new_events(entries: &[(u128, i64, usize)]) -> Append {
+pub(crate) fn new_events(entries: &[(u128, i64, usize)]) -> Append {
     let command = command();
     let id = command.id;
     let entry = |&(id_of, expected, count): &(u128, i64, usize)| StreamAppend {

@@ -19,5 +19,5 @@ macro_rules! on_every_backend {
     };
 }
 
-mod event_log;
+pub(crate) mod event_log;
 mod processes;

@@ -16,10 +16,7 @@ pub(super) enum View {
     /// For BI: nothing that is or might be personal data.
     Pseudonymous,
     /// For auditors: as stored, what is sealed stays sealed.
-    Stored {
-        /// With the stored texts, to compute hashes from.
-        raw: bool,
-    },
+    Stored,
 }
 
 /// What a caller may replay. Whoever is neither BI nor auditor may replay nothing.
@@ -37,7 +34,7 @@ impl Access {
         if caller.roles.contains(&Role::Auditor) {
             // An auditor of the whole organisation has no line named; one of some lines has these.
             let lines = (!lines.is_empty()).then(|| lines.clone());
-            return Ok(Self { view: View::Stored { raw }, lines });
+            return Ok(Self { view: View::Stored, lines });
         }
         if !caller.roles.contains(&Role::Bi) {
             return Err(forbidden("events are replayed by operators with the role bi or auditor"));

@@ -11,11 +11,12 @@
 //! - events are passed on as JSON: types and versions that this program does not know as well;
 //! - BI reads no personal data: whatever is or might be sealed is `"$redacted"`. Roles, scope and
 //!   standing are those of this moment, also in a reply that lasts;
+//! - `raw` adds payload and metadata byte for byte as stored: with them a line has all that the event's
+//!   leaf in the log's tree is made of;
 //! - a reply ends with the caller's token and when the program is about to end.
 //!
-//! Deliberately absent: reading backwards, decoding through upcasters (the schemas of
-//! `cluestream schema events` say what each version looks like), and the metadata bytes as stored:
-//! the reading port has the envelope parsed, so `raw` prints it anew in the form that the log writes.
+//! Deliberately absent: reading backwards, and decoding through upcasters (the schemas of
+//! `cluestream schema events` say what each version looks like).
 
 mod access;
 mod query;
@@ -33,6 +34,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use domain::ports::{EventReader, ReadError};
+use domain::proof::StoredEvent;
 use domain::{Position, RecordedEvent};
 use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
@@ -121,7 +123,17 @@ struct Following;
 /// # Errors
 /// What is wrong with the stored event.
 pub fn stored_line(out: &mut Vec<u8>, event: &RecordedEvent) -> Result<(), &'static str> {
-    row::write(out, event, View::Stored { raw: false }).map_err(|unreadable| unreadable.0)
+    row::write(out, event, View::Stored, None).map_err(|unreadable| unreadable.0)
+}
+
+/// The same with the stored texts, byte for byte.
+///
+/// # Errors
+/// What is wrong with the stored event.
+pub fn raw_line(out: &mut Vec<u8>, stored: &StoredEvent) -> Result<(), String> {
+    let event = stored.recorded().map_err(|error| error.to_string())?;
+    row::write(out, &event, View::Stored, Some(&stored.metadata))
+        .map_err(|unreadable| unreadable.0.to_owned())
 }
 
 /// The route `/events`.

@@ -6,6 +6,8 @@ use domain::Instant;
 use domain::envelope::{Actor, Metadata, Position, RecordedEvent, Revision};
 use domain::ids::{CommandId, CorrelationId, EventId, OperatorId, SubjectId};
 use domain::personal::Replacement;
+use domain::ports::ReadError;
+use domain::proof::StoredEvent;
 use domain::values::{Code, LineKey};
 use serde::Serialize;
 use serde_json::Value;
@@ -45,7 +47,41 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<String>,
+    metadata: Option<&'a str>,
+}
+
+/// An event of a page: with its envelope read, or as it is stored for those who want the stored texts.
+pub(super) enum Entry {
+    /// As events are read.
+    Read(RecordedEvent),
+    /// Byte for byte.
+    Stored(StoredEvent),
+}
+
+impl Entry {
+    /// Its place in the log.
+    pub const fn position(&self) -> Position {
+        match self {
+            Self::Read(event) => event.position,
+            Self::Stored(event) => event.position,
+        }
+    }
+
+    /// Bytes of the texts that a line of it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Read(event) => event.payload.len(),
+            Self::Stored(event) => event.payload.len() + event.metadata.len(),
+        }
+    }
+
+    /// The event, and its metadata as they are stored when they were asked for.
+    pub fn open(self) -> Result<(RecordedEvent, Option<Box<str>>), ReadError> {
+        match self {
+            Self::Read(event) => Ok((event, None)),
+            Self::Stored(stored) => Ok((stored.recorded()?, Some(stored.metadata))),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -63,21 +99,31 @@ enum Data<'a> {
     Compact(Box<RawValue>),
 }
 
-/// Appends the line of an event to `out`; `out` is as it was when the event cannot be read.
-pub(super) fn write(out: &mut Vec<u8>, event: &RecordedEvent, view: View) -> Result<(), Unreadable> {
+/// Appends the line of an event to `out`, with its stored texts when there is metadata; `out` is as it
+/// was when the event cannot be read.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    event: &RecordedEvent,
+    view: View,
+    metadata: Option<&str>,
+) -> Result<(), Unreadable> {
     let Metadata { actor, line, reason, trace, .. } = &event.metadata;
     let (data, trace) = match view {
         View::Pseudonymous => (Data::Redacted(redacted(event)?), None),
-        View::Stored { .. } => (stored(event)?, Some(trace.as_deref())),
+        View::Stored => (stored(event)?, Some(trace.as_deref())),
     };
-    let raw = view == View::Stored { raw: true };
+    let version: u32 = event.event_version.parse().map_err(|_| Unreadable("its version is not a number"))?;
+    // The line has the number; who computes the leaf from it needs the text, so there may be no other.
+    if metadata.is_some() && version.to_string() != *event.event_version {
+        return Err(Unreadable("its version is a number written in an unusual way"));
+    }
     let row = Line {
         position: event.position,
         event_id: event.metadata.event_id,
         stream: Stream { aggregate_type: event.stream.aggregate_type(), id: event.stream.id() },
         revision: event.revision,
         event_type: &event.event_type,
-        version: event.event_version.parse().map_err(|_| Unreadable("its version is not a number"))?,
+        version,
         recorded_at: event.recorded_at,
         occurred_at: event.metadata.occurred_at,
         actor,
@@ -91,8 +137,8 @@ pub(super) fn write(out: &mut Vec<u8>, event: &RecordedEvent, view: View) -> Res
         policy_version: event.metadata.policy_version,
         data,
         trace,
-        payload: raw.then_some(&*event.payload),
-        metadata: raw.then(|| serde_json::to_string(&event.metadata)).transpose().map_err(|_| NOT_JSON)?,
+        payload: metadata.is_some().then_some(&*event.payload),
+        metadata,
     };
     let before = out.len();
     if serde_json::to_writer(&mut *out, &row).is_err() {
@@ -103,7 +149,7 @@ pub(super) fn write(out: &mut Vec<u8>, event: &RecordedEvent, view: View) -> Res
     Ok(())
 }
 
-const NOT_JSON: Unreadable = Unreadable("its payload or metadata is not JSON");
+const NOT_JSON: Unreadable = Unreadable("its payload is not JSON");
 
 /// The tag that the payload of an event has around it: the type name without its aggregate.
 fn tag(event: &RecordedEvent) -> &str {

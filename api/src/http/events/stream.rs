@@ -7,7 +7,6 @@ use std::vec::IntoIter;
 
 use axum::body::{Body, Bytes};
 use domain::Position;
-use domain::envelope::RecordedEvent;
 use domain::ports::ReadError;
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
@@ -18,7 +17,8 @@ use uuid::Uuid;
 
 use super::access::Access;
 use super::query::Parameters;
-use super::{EventsState, ReplaySettings, row};
+use super::row::{self, Entry};
+use super::{EventsState, ReplaySettings};
 use crate::auth::{Caller, Rejection};
 use crate::http::error::{HttpError, INTERNAL};
 
@@ -44,7 +44,7 @@ pub(super) struct Replay {
     position: Position,
     /// The position of the last line.
     told: Position,
-    page: IntoIter<RecordedEvent>,
+    page: IntoIter<Entry>,
     page_size: usize,
     out: Vec<u8>,
     expires: Instant,
@@ -190,16 +190,16 @@ impl Replay {
     /// Writes lines of the page that is in memory: a chunk, or less when the page or the limit ends.
     fn write_lines(&mut self) -> Result<(), Stop> {
         while self.left != Some(0) && self.out.len() < self.state.settings.chunk_bytes {
-            let Some(event) = self.page.next() else { return Ok(()) };
-            let expected = self.position.next();
-            if event.position != expected {
-                return Err(ReadError::Hole { expected, found: event.position }.into());
+            let Some(entry) = self.page.next() else { return Ok(()) };
+            let (expected, found) = (self.position.next(), entry.position());
+            if found != expected {
+                return Err(ReadError::Hole { expected, found }.into());
             }
+            let (event, metadata) = entry.open()?;
             if self.parameters.types.contain(&event.event_type) && self.access.sees(&event) {
-                row::write(&mut self.out, &event, self.access.view).map_err(|wrong| ReadError::Corrupt {
-                    position: event.position,
-                    reason: wrong.0.to_owned(),
-                })?;
+                row::write(&mut self.out, &event, self.access.view, metadata.as_deref()).map_err(
+                    |wrong| ReadError::Corrupt { position: event.position, reason: wrong.0.to_owned() },
+                )?;
                 self.told = event.position;
                 self.left = self.left.map(|left| left - 1);
             }
@@ -220,7 +220,7 @@ impl Replay {
         let page = tokio::select! {
             biased;
             stop = interrupted(self.state.gateway.draining(), self.expires) => return Err(stop),
-            page = self.state.reader.read(self.position, size) => page?,
+            page = self.read(size) => page?,
         };
         if page.is_empty() {
             let Some(until) = self.until else { return self.wait().await };
@@ -229,6 +229,15 @@ impl Replay {
         self.page_size = page_size(&self.state.settings, &page);
         self.page = page.into_iter();
         Ok(())
+    }
+
+    /// The next events, as the client wants them.
+    async fn read(&self, size: usize) -> Result<Vec<Entry>, ReadError> {
+        let (reader, after) = (&self.state.reader, self.position);
+        if self.parameters.raw {
+            return Ok(reader.read_stored(after, size).await?.into_iter().map(Entry::Stored).collect());
+        }
+        Ok(reader.read(after, size).await?.into_iter().map(Entry::Read).collect())
     }
 
     /// Waits until there may be more to read, or until it is time for a sign of life.
@@ -301,8 +310,8 @@ async fn changed(appended: &mut Option<watch::Receiver<Position>>) {
 }
 
 /// How many events the next page has, when they are as large as those of this one.
-fn page_size(settings: &ReplaySettings, page: &[RecordedEvent]) -> usize {
-    let bytes: usize = page.iter().map(|event| event.payload.len()).sum();
+fn page_size(settings: &ReplaySettings, page: &[Entry]) -> usize {
+    let bytes: usize = page.iter().map(Entry::bytes).sum();
     let average = (bytes / page.len().max(1)).max(1);
     (settings.page_bytes / average).clamp(1, settings.page)
 }

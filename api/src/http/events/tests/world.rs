@@ -12,6 +12,7 @@ use domain::envelope::{Actor, Metadata, Position, RecordedEvent, Revision, Strea
 use domain::ids::{CommandId, CorrelationId, EventId, OperatorId};
 use domain::operator::{Role, Scope};
 use domain::ports::{EventReader, Head, ReadError};
+use domain::proof::StoredEvent;
 use domain::values::LineKey;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
@@ -100,12 +101,33 @@ impl EventReader for InMemoryEventReader {
         Err(ReadError::Unavailable("streams are not replayed".into()))
     }
 
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        Ok(self.read(after, limit).await?.iter().map(stored).collect())
+    }
+
     async fn head(&self) -> Result<Head, ReadError> {
         if self.headless.load(Ordering::SeqCst) {
             return Err(ReadError::Unavailable("hunter2".into()));
         }
         let last = self.events.lock().unwrap().last().map(|event| (event.position, event.recorded_at));
         Ok(last.map_or_else(Head::default, |(position, recorded_at)| Head { position, recorded_at }))
+    }
+}
+
+/// The event as a row of a newer program may store it: with white space, and a member that this
+/// program does not know.
+pub fn stored(event: &RecordedEvent) -> StoredEvent {
+    let metadata = serde_json::to_string(&event.metadata).unwrap();
+    StoredEvent {
+        position: event.position,
+        aggregate_type: event.stream.aggregate_type().into(),
+        aggregate_id: event.stream.id().into(),
+        sequence: event.revision,
+        event_type: event.event_type.clone(),
+        event_version: event.event_version.clone(),
+        recorded_at: event.recorded_at,
+        payload: event.payload.clone(),
+        metadata: metadata.replacen('{', "{ \"newer\":\"1\", ", 1).into(),
     }
 }
 
