@@ -49,6 +49,12 @@ pub trait EventReader: Send + Sync {
     /// Up to `limit` events behind `after`, in order and without a hole.
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError>;
 
+    /// The events behind `after` up to `until`, in order and without a hole; all of them, if the log
+    /// has them. It may cost more than [`EventReader::read`] for a few events, and less for many.
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.read(after, usize::try_from(until.get() - after.get()).unwrap_or(0)).await
+    }
+
     /// Up to `limit` events of one stream behind `after`, in order.
     async fn read_stream(
         &self,

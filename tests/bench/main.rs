@@ -14,6 +14,7 @@ mod mutations;
 mod plain;
 mod rebuild;
 mod replay;
+mod replay_http;
 mod report;
 mod same_server;
 mod served;
@@ -45,6 +46,9 @@ fn main() {
         }
         if wanted("replay") {
             replay::run(&mut report).await;
+        }
+        if wanted("replay_http") {
+            replay_http::run(&mut report).await;
         }
         if wanted("rebuild") {
             rebuild::run(&mut report).await;

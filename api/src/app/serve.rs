@@ -119,6 +119,10 @@ impl Service {
             let (app, stop) = (self.app.clone(), ended.clone());
             tasks.spawn(async move { app.projections.run(stop).await });
         }
+        if self.roles.contains(&Role::Api) {
+            let (app, stop) = (self.app.clone(), ended.clone());
+            tasks.spawn(async move { app.watch_consumers(stop).await });
+        }
         let mut stop = ended.clone();
         tasks.spawn(async move {
             tokio::select! {
@@ -135,8 +139,9 @@ impl Service {
             return http::probes(&self.gateway, parts);
         }
         let events = EventsState::new(self.app.log.clone(), self.gateway.clone());
-        let events = http::events::routes(events.with_appended(self.app.log.appended()));
-        http::router(self.gateway.clone(), parts).merge(events)
+        let events = events.with_appended(self.app.log.appended());
+        let consumers = http::events::consumers::routes(events.clone(), self.app.consumers.clone());
+        http::router(self.gateway.clone(), parts).merge(http::events::routes(events)).merge(consumers)
     }
 }
 

@@ -4,6 +4,7 @@
 //! can read the former; exit code 0 means done, 1 that it failed, 2 that the call made no sense.
 
 mod backup;
+mod consumer;
 mod demo;
 mod erase;
 mod health;
@@ -70,8 +71,10 @@ enum Command {
     User(user::Arguments),
     /// Check that the log is sound and every read model equals a replay from zero
     Verify,
-    /// Print the log, one event a line
+    /// Write the log out: lines of JSON, an Arrow stream or a Parquet file
     Replay(replay::Arguments),
+    /// Look after consumers of the log whose positions the server keeps
+    Consumer(consumer::Arguments),
     /// Build a read model beside the live one, compare, swap
     Rebuild(rebuild::Arguments),
     /// Destroy a person's data key and record that
@@ -109,6 +112,8 @@ enum CliError {
     Backup(#[from] commands::backup::BackupError),
     #[error(transparent)]
     Projections(#[from] projections::RunError),
+    #[error(transparent)]
+    Consumer(#[from] projections::ConsumerError),
     #[error(transparent)]
     Log(#[from] domain::ports::ReadError),
     #[error(transparent)]
@@ -164,6 +169,7 @@ async fn work(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Demo(arguments) => demo::run(&arguments, config).await,
         Command::Serve(arguments) => serve::run(&arguments, config).await,
         Command::Replay(arguments) => replay::run(&arguments, config).await,
+        Command::Consumer(arguments) => consumer::run(arguments, config).await,
         Command::Migrate(arguments) => migrate::run(&arguments, config).await,
         Command::Line(arguments) => line::run(&arguments, config).await,
         Command::User(arguments) => user::run(arguments, config).await,

@@ -137,6 +137,25 @@ impl EventReader for PostgresLog {
         Ok(events)
     }
 
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        let sql = format!(
+            "COPY (SELECT {COLUMNS} FROM events WHERE position > {after} AND position <= {until} \
+             ORDER BY position) TO STDOUT (FORMAT binary)"
+        );
+        let mut chunks = self.readers.copy_out_raw(&sql).await.map_err(unavailable)?;
+        let mut events = Vec::with_capacity(usize::try_from(until.get() - after.get()).unwrap_or(0));
+        let (mut tuples, mut read) = (Tuples::default(), Ok(()));
+        // What follows an error is read as well, so that the connection is free again.
+        while let Some(chunk) = chunks.try_next().await.map_err(unavailable)? {
+            if read.is_ok() {
+                read = tuples.feed(&chunk, |fields| copied(fields).map(|event| events.push(event)));
+            }
+        }
+        read?;
+        dense(after, &events)?;
+        Ok(events)
+    }
+
     async fn read_stream(
         &self,
         stream: &StreamId,
@@ -171,25 +190,6 @@ impl EventLog for PostgresLog {
 
     fn streams(&self) -> &StreamRepository {
         &self.streams
-    }
-
-    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-        let sql = format!(
-            "COPY (SELECT {COLUMNS} FROM events WHERE position > {after} AND position <= {until} \
-             ORDER BY position) TO STDOUT (FORMAT binary)"
-        );
-        let mut chunks = self.readers.copy_out_raw(&sql).await.map_err(unavailable)?;
-        let mut events = Vec::with_capacity(usize::try_from(until.get() - after.get()).unwrap_or(0));
-        let (mut tuples, mut read) = (Tuples::default(), Ok(()));
-        // What follows an error is read as well, so that the connection is free again.
-        while let Some(chunk) = chunks.try_next().await.map_err(unavailable)? {
-            if read.is_ok() {
-                read = tuples.feed(&chunk, |fields| copied(fields).map(|event| events.push(event)));
-            }
-        }
-        read?;
-        dense(after, &events)?;
-        Ok(events)
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError> {
