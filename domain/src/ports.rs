@@ -50,6 +50,12 @@ pub trait EventReader: Send + Sync {
     /// Up to `limit` events behind `after`, in order and without a hole.
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError>;
 
+    /// The events behind `after` up to `until`, in order and without a hole; all of them, if the log
+    /// has them. It may cost more than [`EventReader::read`] for a few events, and less for many.
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.read(after, usize::try_from(until.get() - after.get()).unwrap_or(0)).await
+    }
+
     /// Up to `limit` events of one stream behind `after`, in order.
     async fn read_stream(
         &self,
@@ -61,6 +67,19 @@ pub trait EventReader: Send + Sync {
     /// Up to `limit` events behind `after`, in order and as their rows store them. What reads here looks
     /// for damage itself: a hole is no error, and no envelope is read.
     async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError>;
+
+    /// The same of the events behind `after` up to `until`: those that are there.
+    async fn read_stored_range(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        let limit = usize::try_from(until.get() - after.get()).unwrap_or(0);
+        let mut events = self.read_stored(after, limit).await?;
+        // Behind a hole come others.
+        events.retain(|event| event.position <= until);
+        Ok(events)
+    }
 
     /// The end of the log.
     async fn head(&self) -> Result<Head, ReadError>;

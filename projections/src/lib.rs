@@ -13,6 +13,7 @@ use domain::ports::BlindIndex;
 pub mod changes;
 pub mod clue_list;
 pub mod clue_pool;
+pub mod consumers;
 pub mod customer;
 pub mod directory;
 pub mod fact_clue_stage;
@@ -27,6 +28,7 @@ pub mod star_customers;
 pub(crate) mod tests;
 
 pub use changes::{ChangedRow, Changes};
+pub use consumers::{Consumer, ConsumerError, ConsumerLag, Consumers, LeaseId};
 pub use directory::{Directory, Snapshot};
 pub use read::{Cursor, Edge, Page, Paging, QueryError, Shown, Sight, Viewer};
 pub use rebuild::{Progress, Report, TableReport};

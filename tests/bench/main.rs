@@ -16,6 +16,7 @@ mod mutations;
 mod plain;
 mod rebuild;
 mod replay;
+mod replay_http;
 mod report;
 mod same_server;
 mod served;
@@ -55,6 +56,9 @@ fn main() -> ExitCode {
         }
         if wanted("replay") {
             replay::run(&mut report).await;
+        }
+        if wanted("replay_http") {
+            replay_http::run(&mut report).await;
         }
         if wanted("rebuild") {
             rebuild::run(&mut report).await;

@@ -18,13 +18,13 @@ use crate::limits::rate;
 use crate::report::Report;
 use crate::stock;
 
-const EVENTS: usize = 500_000;
+pub const EVENTS: usize = 500_000;
 
 /// Ours beside stock's `stream_all_events` and COPY.
 pub async fn run(report: &mut Report) {
     let cluster = cluster::start();
     let world = our_world(&cluster, "replayed").await;
-    fill(cluster.options()).await;
+    fill(cluster.options(), "replayed").await;
     let stock = cluster.options().clone().database("replayed");
     let stock = PgPoolOptions::new().max_connections(stock::POOL).connect_with(stock).await.expect("a pool");
     let log = world.service.log().clone();
@@ -45,7 +45,7 @@ pub async fn run(report: &mut Report) {
 }
 
 /// Follow-ups, as the log mostly has.
-async fn fill(server: &PgConnectOptions) {
+pub async fn fill(server: &PgConnectOptions, database: &str) {
     let payload = serde_json::json!({ "follow_up_logged": { "follow_up": {
         "id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "channel": "call", "outcome": "no_answer",
         "at": "2026-05-01T12:00:00.000000Z", "note": { "$sealed": "A".repeat(200) } } } });
@@ -54,7 +54,7 @@ async fn fill(server: &PgConnectOptions) {
         "actor": "operator:0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "line": "used-car-sales",
         "command_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111",
         "correlation_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111" });
-    let mut log = server.clone().database("replayed").connect().await.expect("the log");
+    let mut log = server.clone().database(database).connect().await.expect("the log");
     sqlx::query(
         "INSERT INTO events SELECT 'clue', 'filled-' || (n / 100), n % 100 + 1, 'clue.follow_up_logged', '1', \
          $1::json, $2::json, (SELECT position FROM log_head) + n + 1, 1777636800000000 \

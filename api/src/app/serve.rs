@@ -138,6 +138,10 @@ impl Service {
         if let Some((sealer, interval)) = self.sealing.take() {
             tasks.spawn(sealer.run(interval, ended.clone()));
         }
+        if self.roles.contains(&Role::Api) {
+            let (app, stop) = (self.app.clone(), ended.clone());
+            tasks.spawn(async move { app.watch_consumers(stop).await });
+        }
         let mut stop = ended.clone();
         tasks.spawn(async move {
             tokio::select! {
@@ -154,8 +158,10 @@ impl Service {
             return http::probes(&self.gateway, parts);
         }
         let events = EventsState::new(self.app.log.clone(), self.gateway.clone());
-        let events = http::events::routes(events.with_appended(self.app.log.appended()));
+        let events = events.with_appended(self.app.log.appended());
+        let consumers = http::events::consumers::routes(events.clone(), self.app.consumers.clone());
         let proof = http::proof::routes(self.proofs.clone(), self.gateway.clone());
+        let events = http::events::routes(events).merge(consumers);
         http::router(self.gateway.clone(), parts).merge(events).merge(proof)
     }
 }

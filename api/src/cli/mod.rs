@@ -6,6 +6,7 @@
 mod audit;
 mod backup;
 mod checkpoint;
+mod consumer;
 mod demo;
 mod erase;
 mod health;
@@ -76,8 +77,10 @@ enum Command {
     Verify(verify::Arguments),
     /// Sign what the log holds now
     Checkpoint,
-    /// Print the log, one event a line
+    /// Write the log out: lines of JSON, an Arrow stream or a Parquet file
     Replay(replay::Arguments),
+    /// Look after consumers of the log whose positions the server keeps
+    Consumer(consumer::Arguments),
     /// Build a read model beside the live one, compare, swap
     Rebuild(rebuild::Arguments),
     /// Destroy a person's data key and record that
@@ -115,6 +118,8 @@ enum CliError {
     Backup(#[from] commands::backup::BackupError),
     #[error(transparent)]
     Projections(#[from] projections::RunError),
+    #[error(transparent)]
+    Consumer(#[from] projections::ConsumerError),
     #[error(transparent)]
     Log(#[from] domain::ports::ReadError),
     #[error(transparent)]
@@ -176,6 +181,7 @@ async fn work(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Demo(arguments) => demo::run(&arguments, config).await,
         Command::Serve(arguments) => serve::run(&arguments, config).await,
         Command::Replay(arguments) => replay::run(&arguments, config).await,
+        Command::Consumer(arguments) => consumer::run(arguments, config).await,
         Command::Migrate(arguments) => migrate::run(&arguments, config).await,
         Command::Line(arguments) => line::run(&arguments, config).await,
         Command::User(arguments) => user::run(arguments, config).await,

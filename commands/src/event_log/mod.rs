@@ -51,25 +51,6 @@ pub trait EventLog: EventReader {
     /// The stock cqrs-es repository that loads streams.
     fn streams(&self) -> &StreamRepository;
 
-    /// The events behind `after` up to `until`, in order and without a hole; all of them, if the log
-    /// has them. It may cost more than [`EventReader::read`] for a few events, and less for many.
-    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-        self.read(after, usize::try_from(until.get() - after.get()).unwrap_or(0)).await
-    }
-
-    /// The same as [`EventReader::read_stored`] gives them: those of these positions that are there.
-    async fn read_stored_range(
-        &self,
-        after: Position,
-        until: Position,
-    ) -> Result<Vec<StoredEvent>, ReadError> {
-        let limit = usize::try_from(until.get() - after.get()).unwrap_or(0);
-        let mut events = self.read_stored(after, limit).await?;
-        // Behind a hole come others.
-        events.retain(|event| event.position <= until);
-        Ok(events)
-    }
-
     /// The first result of a command, when it has one.
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError>;
 

@@ -18,7 +18,7 @@ use super::rows::*;
 use super::text;
 use crate::changes::ChangedRow;
 use crate::read::phone_hashes;
-use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
+use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, TableBatch, TableDef};
 
 /// The read model `clue_list`.
@@ -69,6 +69,10 @@ impl Projector for ClueList {
             "business_line" => Some(event.stream.id().to_owned()),
             _ => None,
         }
+    }
+
+    fn shared(&self, event: &RecordedEvent) -> bool {
+        concerns_a_line(event)
     }
 
     fn batch(&self) -> Box<dyn Batch> {

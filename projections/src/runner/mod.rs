@@ -46,7 +46,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{RunError, WaitError};
 pub use lag::Lag;
 pub use parked::ParkedEvent;
-pub use projector::{Batch, Folding, Poison, Projector, subject_key};
+pub use projector::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 pub use state::{Config, ModelState, State};
 
 /// Changes that a slow watcher may be behind before it must read the table instead.
@@ -70,12 +70,15 @@ pub struct Ports {
 #[derive(Clone)]
 pub struct Projections {
     inner: Arc<Inner>,
+    /// How many workers build a copy when somebody asks for one.
+    workers: usize,
 }
 
 impl Projections {
     /// Puts read models on a database. Nothing runs yet.
     #[must_use]
     pub fn new(db: Database, ports: Ports, config: Config, models: Vec<Arc<dyn Projector>>) -> Self {
+        let workers = config.workers;
         let inner = Inner {
             db,
             feed: Feed::new(ports.reader, ports.unsealer),
@@ -85,7 +88,14 @@ impl Projections {
             changes: broadcast::Sender::new(CHANGES),
             wake: ports.wake,
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), workers }
+    }
+
+    /// The same read models, rebuilt and verified by so many workers. On SQLite it is one whatever is
+    /// asked for, since it has one writer.
+    #[must_use]
+    pub fn with_workers(self, workers: usize) -> Self {
+        Self { workers, ..self }
     }
 
     /// The names of the read models.
@@ -193,7 +203,7 @@ impl Projections {
         model: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Report, RunError> {
-        rebuild::rebuild(&self.inner, self.model(model)?, progress).await
+        rebuild::rebuild(&self.inner, self.model(model)?, self.workers, progress).await
     }
 
     /// Builds a read model beside from the beginning of the log and compares the copy with the live
@@ -206,7 +216,7 @@ impl Projections {
         model: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Report, RunError> {
-        rebuild::verify(&self.inner, self.model(model)?, progress).await
+        rebuild::verify(&self.inner, self.model(model)?, self.workers, progress).await
     }
 
     /// Goes back to the copy that the last rebuild retired; the runner then catches it up.

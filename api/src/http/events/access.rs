@@ -28,6 +28,9 @@ pub(super) struct Access {
 }
 
 impl Access {
+    /// For whoever has the database itself: everything as it is stored.
+    pub const EVERYTHING: Self = Self { view: View::Stored, lines: None };
+
     /// What this caller may replay.
     pub fn of(caller: &Caller, raw: bool) -> Result<Self, HttpError> {
         let lines = &caller.scope.lines;

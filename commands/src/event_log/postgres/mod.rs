@@ -173,6 +173,12 @@ impl EventReader for PostgresLog {
         Ok(events)
     }
 
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        let events = self.copy_range(after, until, copied).await?;
+        dense(after, &events)?;
+        Ok(events)
+    }
+
     async fn read_stream(
         &self,
         stream: &StreamId,
@@ -203,6 +209,14 @@ impl EventReader for PostgresLog {
             .await
             .map_err(unavailable)?;
         Ok(rows.iter().map(stored).collect())
+    }
+
+    async fn read_stored_range(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        self.copy_range(after, until, copied_as_stored).await
     }
 
     async fn head(&self) -> Result<Head, ReadError> {
@@ -244,20 +258,6 @@ impl EventLog for PostgresLog {
 
     fn streams(&self) -> &StreamRepository {
         &self.streams
-    }
-
-    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-        let events = self.copy_range(after, until, copied).await?;
-        dense(after, &events)?;
-        Ok(events)
-    }
-
-    async fn read_stored_range(
-        &self,
-        after: Position,
-        until: Position,
-    ) -> Result<Vec<StoredEvent>, ReadError> {
-        self.copy_range(after, until, copied_as_stored).await
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError> {
