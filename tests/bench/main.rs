@@ -19,6 +19,7 @@ mod same_server;
 mod served;
 mod stock;
 mod stock_customers;
+mod verify;
 mod wire;
 
 use report::Report;
@@ -45,6 +46,9 @@ fn main() {
         }
         if wanted("replay") {
             replay::run(&mut report).await;
+        }
+        if wanted("verify") {
+            verify::run(&mut report).await;
         }
         if wanted("rebuild") {
             rebuild::run(&mut report).await;

@@ -24,13 +24,13 @@ const PAGE: usize = 1_000;
 pub(super) struct Arguments {
     /// Begin behind this position
     #[arg(long, value_name = "POSITION", default_value_t = 0)]
-    after: i64,
+    pub(super) after: i64,
     /// Only events of this type, for example clue.captured; may be given several times
     #[arg(long = "type", value_name = "TYPE", value_parser = known_type)]
-    types: Vec<String>,
+    pub(super) types: Vec<String>,
     /// With the stored texts, so that `cluestream verify --replay` can compute every proof from it
     #[arg(long)]
-    raw: bool,
+    pub(super) raw: bool,
 }
 
 fn known_type(text: &str) -> Result<String, String> {
@@ -44,24 +44,29 @@ fn known_type(text: &str) -> Result<String, String> {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError> {
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
-    let printed = print(&app, arguments).await;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let printed = print(&*app.log, arguments, &mut out).await;
     app.close().await;
     printed
 }
 
-async fn print(app: &App, arguments: &Arguments) -> Result<(), CliError> {
+/// Prints what the log holds now.
+pub(super) async fn print(
+    log: &dyn EventLog,
+    arguments: &Arguments,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let types: BTreeSet<&str> = arguments.types.iter().map(String::as_str).collect();
-    let head = app.log.head().await?.position;
+    let head = log.head().await?.position;
     let mut at = Position::new(arguments.after);
     let bar = Progress::begin("replay", "events");
     let mut lines = Vec::new();
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let wanted = |event_type: &str| types.is_empty() || types.contains(event_type);
     while at < head {
         let next = if arguments.raw {
-            raw_page(&*app.log, at, head, &wanted, &mut lines).await?
+            raw_page(log, at, head, &wanted, &mut lines).await?
         } else {
-            page(&*app.log, at, &wanted, &mut lines).await?
+            page(log, at, &wanted, &mut lines).await?
         };
         out.write_all(&lines)?;
         lines.clear();
