@@ -22,6 +22,7 @@ mod same_server;
 mod served;
 mod stock;
 mod stock_customers;
+mod verify;
 mod wire;
 
 use std::process::ExitCode;
@@ -59,6 +60,9 @@ fn main() -> ExitCode {
         }
         if wanted("replay_http") {
             replay_http::run(&mut report).await;
+        }
+        if wanted("verify") {
+            verify::run(&mut report).await;
         }
         if wanted("rebuild") {
             rebuild::run(&mut report).await;

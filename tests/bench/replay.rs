@@ -18,19 +18,22 @@ use crate::limits::rate;
 use crate::report::Report;
 use crate::stock;
 
+/// Events of a log that is read as a whole.
 pub const EVENTS: usize = 500_000;
+/// The database that is replayed.
+const DATABASE: &str = "replayed";
 
 /// Ours beside stock's `stream_all_events` and COPY.
 pub async fn run(report: &mut Report) {
     let cluster = cluster::start();
-    let world = our_world(&cluster, "replayed").await;
-    fill(cluster.options(), "replayed").await;
-    let stock = cluster.options().clone().database("replayed");
+    let world = our_world(&cluster, DATABASE).await;
+    fill(cluster.options(), DATABASE).await;
+    let stock = cluster.options().clone().database(DATABASE);
     let stock = PgPoolOptions::new().max_connections(stock::POOL).connect_with(stock).await.expect("a pool");
     let log = world.service.log().clone();
     let section = "ordered replay, decoded";
     for round in 0..=ROUNDS {
-        let limit = copy(cluster.options()).await;
+        let limit = copy(cluster.options(), DATABASE).await;
         let theirs = stock_replay(&stock).await;
         let ours = ours(log.clone()).await;
         // The first round warms caches and connections.
@@ -99,10 +102,11 @@ async fn stock_replay(pool: &PgPool) -> f64 {
     rate(count, start)
 }
 
-async fn copy(server: &PgConnectOptions) -> f64 {
+/// The same table, read and thrown away.
+pub async fn copy(server: &PgConnectOptions, database: &str) -> f64 {
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .connect_with(server.clone().database("replayed"))
+        .connect_with(server.clone().database(database))
         .await
         .expect("a pool");
     let start = Instant::now();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use commands::clock::SystemClock;
-use commands::event_log::{REPLAY_PAGE, replay};
+use commands::event_log::{EventLog, REPLAY_PAGE, replay};
 use domain::ports::ReadError;
 use domain::proof::StoredEvent;
 use domain::{Position, RecordedEvent};
@@ -28,19 +28,19 @@ use crate::keys::Keys;
 pub(super) struct Arguments {
     /// Begin behind this position
     #[arg(long, value_name = "POSITION", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
-    after: i64,
+    pub(super) after: i64,
     /// Only events of this type, for example clue.captured; may be given several times
     #[arg(long = "type", value_name = "TYPE", value_parser = known_type)]
-    types: Vec<String>,
+    pub(super) types: Vec<String>,
     /// With the stored texts, so that `cluestream verify --replay` can compute every proof from it
     #[arg(long)]
-    raw: bool,
+    pub(super) raw: bool,
     /// As lines of JSON, as an Arrow stream, or as a Parquet file
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    pub(super) format: Format,
     /// Write to this file, which appears when it is whole; to standard output without
     #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
 }
 
 fn known_type(text: &str) -> Result<String, String> {
@@ -62,13 +62,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
         return Err(CliError::Line(message.to_owned()));
     }
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
-    let written = write(&app, arguments).await;
+    let written = write(&app.log, arguments).await;
     app.close().await;
     written
 }
 
-async fn write(app: &App, arguments: &Arguments) -> Result<(), CliError> {
-    let head = app.log.head().await?.position;
+/// Writes what the log holds now.
+pub(super) async fn write(log: &Arc<dyn EventLog>, arguments: &Arguments) -> Result<(), CliError> {
+    let head = log.head().await?.position;
     let after = Position::new(arguments.after);
     if after > head {
         return Err(CliError::Line(format!("--after is beyond the end of the log, which is at {head}")));
@@ -77,7 +78,7 @@ async fn write(app: &App, arguments: &Arguments) -> Result<(), CliError> {
     let mut exporter = Exporter::new(arguments.format, after, head, types).map_err(failed)?;
     let mut target = Target::open(arguments.output.as_deref())?;
     let bar = Progress::begin("replay", "events");
-    let mut pages = pages(app, after, head, arguments.raw);
+    let mut pages = pages(log, after, head, arguments.raw);
     while let Some(page) = pages.next().await {
         let page = page?;
         let work = move || {
@@ -119,12 +120,12 @@ impl Page {
 
 /// The log behind `after` up to `head`, page by page.
 fn pages(
-    app: &App,
+    log: &Arc<dyn EventLog>,
     after: Position,
     head: Position,
     raw: bool,
 ) -> Pin<Box<dyn Stream<Item = Result<Page, ReadError>> + Send>> {
-    let log = app.log.clone();
+    let log = log.clone();
     if !raw {
         return Box::pin(replay(log, after, head, REPLAY_PAGE).map(|page| page.map(Page::Read)));
     }

@@ -27,6 +27,6 @@ mod schema;
 pub mod services;
 pub mod star;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use schema::{ApiSchemaBuilder, schema, sdl};

@@ -6,4 +6,5 @@ mod contract;
 mod customers;
 mod live;
 mod people;
-pub(super) mod world;
+mod proofs;
+pub(crate) mod world;

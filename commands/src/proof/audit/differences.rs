@@ -4,6 +4,8 @@
 //! would be at another position. For a few differences at a time, every later event and every later
 //! signed leaf is tried in this way.
 
+use std::collections::BTreeSet;
+
 use domain::Position;
 use domain::proof::{Hash, StoredEvent};
 
@@ -41,6 +43,16 @@ pub(super) struct Differences {
 }
 
 impl Differences {
+    /// By how much events stand behind, or before, where they were signed, as far as that is known.
+    pub fn shifts(&self) -> BTreeSet<i64> {
+        self.explained.iter().chain(&self.followed).flat_map(Difference::shifts).collect()
+    }
+
+    /// Another event stands here than was signed, for everything is shifted here.
+    pub fn add_shifted(&mut self) {
+        self.total += 1;
+    }
+
     /// Another event stands here than was signed.
     pub fn add(&mut self, event: &StoredEvent, signed: Hash) {
         self.total += 1;

@@ -119,7 +119,7 @@ impl Audit<'_> {
             self.differences.observe(event.position, Some(event), signed);
         }
         match signed {
-            Some(signed) if signed != leaf => self.differences.add(event, signed),
+            Some(signed) if signed != leaf => self.differ(event, signed).await?,
             _ => self.report.equal += 1,
         }
         if signed.is_none() {
@@ -127,6 +127,21 @@ impl Audit<'_> {
             self.doubtful += 1;
         }
         self.grow(signed.unwrap_or(leaf)).await
+    }
+
+    /// Takes an event that is not what was signed at its position. Behind events that were removed or
+    /// inserted every one is, and no other than was signed some positions further on, or back.
+    async fn differ(&mut self, event: &StoredEvent, signed: Hash) -> Result<(), AuditError> {
+        for shift in self.differences.shifts() {
+            let Ok(other) = u64::try_from(event.position.get() + shift) else { continue };
+            let Some(index) = other.checked_sub(1) else { continue };
+            if self.signed.leaf(index).await? == Some(event.leaf_at(place(other))) {
+                self.differences.add_shifted();
+                return Ok(());
+            }
+        }
+        self.differences.add(event, signed);
+        Ok(())
     }
 
     /// Passes positions, up to one, at which there is no event.
