@@ -96,7 +96,8 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
 fn own(arguments: &Arguments, config: &Config) -> Result<Config, CliError> {
     let file = arguments.dir.join("cluestream.db");
     let url = DatabaseUrl::new(&format!("sqlite://{}", file.display())).map_err(CliError::Line)?;
-    Ok(Config { database_url: url, keys_dir: arguments.dir.join("keys"), ..config.clone() })
+    let keys_dir = arguments.dir.join("keys");
+    Ok(Config { database_url: url, event_store_url: None, keys_dir, ..config.clone() })
 }
 
 fn keys(config: &Config) -> Result<Keys, CliError> {
