@@ -55,6 +55,9 @@ fn main() -> ExitCode {
         if wanted("sqlite") {
             append::on_sqlite(&mut report).await;
         }
+        if wanted("eventstore") {
+            append::on_the_eventstore_double(&mut report).await;
+        }
         if wanted("replay") {
             replay::run(&mut report).await;
         }

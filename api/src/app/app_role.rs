@@ -35,6 +35,7 @@ pub enum AppRoleError {
 const RIGHTS: [(&str, &str); 10] = [
     ("events", "SELECT, INSERT"),
     ("log_head", "SELECT, UPDATE (position, epoch, recorded_at)"),
+    ("log_source", "SELECT, INSERT"),
     ("commands", "SELECT, INSERT, DELETE"),
     ("unique_keys", "SELECT, INSERT, DELETE"),
     ("vault.data_keys", "SELECT, INSERT, DELETE, UPDATE (wrapped, master_version)"),

@@ -8,6 +8,7 @@
 
 mod app_role;
 mod location;
+mod log;
 mod ready;
 mod schema;
 mod serve;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use commands::CommandService;
 use commands::clock::SharedClock;
-use commands::event_log::{EventLog, PostgresLog, SqliteLog};
+use commands::event_log::{AddressError, EventLog, EventStoreError};
 use commands::vault::{KeyMaterial, MasterKey, Pepper, Vault};
 use domain::ports::{BlindIndex, ReadError};
 use projections::{Consumers, Database, Directory, Projections, SqlError};
@@ -55,6 +56,18 @@ pub enum AppError {
     /// The log does not open.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The address of EventStoreDB makes no sense.
+    #[error("EVENT_STORE_URL and EVENT_STORE_STREAM: {0}")]
+    EventStoreAddress(#[from] AddressError),
+    /// The log in EventStoreDB does not open.
+    #[error(transparent)]
+    EventStore(#[from] EventStoreError),
+    /// Nothing may be appended to a replica but through its log.
+    #[error(
+        "the database is the replica of the stream {0} in EventStoreDB: set EVENT_STORE_URL to the EventStoreDB \
+         that keeps it"
+    )]
+    Replica(String),
     /// The key files are of another installation.
     #[error(
         "master.key is not the one that sealed the personal data in this database: put the right one in its \
@@ -94,13 +107,16 @@ impl App {
     /// stays away.
     pub async fn open(config: &Config, keys: &Keys, clock: SharedClock) -> Result<Self, AppError> {
         let location = Location::of(&config.database_url)?;
-        patiently(|| schema::check(&location)).await?;
-        let log: Arc<dyn EventLog> = match &location {
-            Location::Sqlite { log, keys, .. } => Arc::new(SqliteLog::open(log, keys, clock.clone()).await?),
-            Location::Postgres(options) => {
-                Arc::new(PostgresLog::connect((**options).clone(), clock.clone()).await?)
-            }
-        };
+        patiently(
+            "the database",
+            || schema::check(&location),
+            |error| match error {
+                SchemaError::Unavailable(reason) => Some(reason.clone()),
+                _ => None,
+            },
+        )
+        .await?;
+        let log = log::open(config, &location, clock.clone()).await?;
         let vault = Arc::new(Vault::new(log.clone(), key_material(keys), clock.clone()));
         if !vault.opens().await? {
             return Err(AppError::MasterKey);
@@ -163,24 +179,28 @@ fn key_material(keys: &Keys) -> KeyMaterial {
     }
 }
 
-/// Tries again while a database does not answer; any other failure is final.
-async fn patiently<F, T>(mut attempt: impl FnMut() -> F) -> Result<T, SchemaError>
+/// Tries again while a store does not answer, for which `away` gives the reason; any other failure is
+/// final.
+async fn patiently<F, T, E>(
+    store: &str,
+    mut attempt: impl FnMut() -> F,
+    away: impl Fn(&E) -> Option<String>,
+) -> Result<T, E>
 where
-    F: Future<Output = Result<T, SchemaError>>,
+    F: Future<Output = Result<T, E>>,
 {
-    let mut pause = FIRST_PAUSE;
-    for number in 1.. {
-        match attempt().await {
-            Err(SchemaError::Unavailable(reason)) if number < ATTEMPTS => {
-                let wait_ms = pause.as_millis();
-                tracing::warn!(number, of = ATTEMPTS, wait_ms, reason, "the database does not answer");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            other => return other,
-        }
+    let (mut pause, mut number) = (FIRST_PAUSE, 1);
+    loop {
+        let error = match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let Some(reason) = away(&error).filter(|_| number < ATTEMPTS) else { return Err(error) };
+        let wait_ms = pause.as_millis();
+        tracing::warn!(number, of = ATTEMPTS, wait_ms, reason, "{store} does not answer");
+        tokio::time::sleep(pause).await;
+        (pause, number) = (pause * 2, number + 1);
     }
-    Err(SchemaError::Unavailable("no attempt was made".to_owned()))
 }
 
 #[cfg(test)]

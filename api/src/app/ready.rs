@@ -28,8 +28,9 @@ impl Readiness for Parts {
         let head = self.log.head().await;
         checks.push(Check {
             name: "event log".to_owned(),
-            ready: head.is_ok(),
+            ready: head.is_ok() && self.log.follows(),
             detail: match head {
+                Ok(_) if !self.log.follows() => "does not follow EventStoreDB".to_owned(),
                 Ok(head) => format!("at position {}", head.position),
                 Err(_) => "does not answer".to_owned(),
             },

@@ -104,6 +104,7 @@ fn own(arguments: &Arguments, config: &Config) -> Result<Config, CliError> {
     let url = DatabaseUrl::new(&format!("sqlite://{}", file.display())).map_err(CliError::Line)?;
     Ok(Config {
         database_url: url,
+        event_store_url: None,
         keys_dir: arguments.dir.join("keys"),
         checkpoints_dir: arguments.dir.join("checkpoints"),
         ..config.clone()

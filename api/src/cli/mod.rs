@@ -88,7 +88,7 @@ enum Command {
     /// Save the log and its data keys, each in a file, while everything goes on
     Backup(backup::Arguments),
     /// Restore a log and its data keys into an empty database
-    Restore(backup::Arguments),
+    Restore(backup::RestoreArguments),
 }
 
 /// Why a command failed.
@@ -114,6 +114,11 @@ enum CliError {
     AppRole(#[from] crate::app::AppRoleError),
     #[error(transparent)]
     Command(#[from] commands::CommandError),
+    #[error(
+        "EventStoreDB keeps the log, so its own backup is what to restore; the database fills itself from \
+         there. --keys-only restores the data keys, which are in no stream"
+    )]
+    RestoreReplica,
     #[error(transparent)]
     Backup(#[from] commands::backup::BackupError),
     #[error(transparent)]

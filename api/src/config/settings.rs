@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Config, DatabaseUrl, LogFormat};
+use super::{Config, DatabaseUrl, EventStoreUrl, LogFormat};
 
 /// One setting.
 #[derive(Clone, Copy)]
@@ -47,6 +47,27 @@ pub const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| quoted(config.database_url.expose()),
+    },
+    Setting {
+        key: "event_store_url",
+        variable: "EVENT_STORE_URL",
+        about: "The EventStoreDB that keeps the log, esdb://…; the database is its replica then. Empty: the \
+                database keeps the log.",
+        set: |config, text| {
+            config.event_store_url = if text.is_empty() { None } else { Some(EventStoreUrl::new(text)?) };
+            Ok(())
+        },
+        show: |config| quoted(config.event_store_url.as_ref().map_or("", EventStoreUrl::expose)),
+    },
+    Setting {
+        key: "event_store_stream",
+        variable: "EVENT_STORE_STREAM",
+        about: "The stream of EventStoreDB that is the log. It never changes for a database.",
+        set: |config, text| {
+            not_empty(text)?.clone_into(&mut config.event_store_stream);
+            Ok(())
+        },
+        show: |config| quoted(&config.event_store_stream),
     },
     Setting {
         key: "listen",

@@ -14,6 +14,7 @@
 
 mod append;
 mod columns;
+mod eventstoredb;
 mod postgres;
 mod replay;
 mod sqlite;
@@ -34,6 +35,7 @@ pub use append::{
     Append, AppendError, Appended, CommandRecord, KeyClaim, KeyHolder, NewEvent, StoredCommand, StreamAppend,
     UniqueKey, WrappedKey,
 };
+pub use eventstoredb::{AddressError, EventStoreAddress, EventStoreError, EventStoreLog};
 pub use postgres::PostgresLog;
 pub use replay::{REPLAY_PAGE, replay};
 pub use sqlite::SqliteLog;
@@ -68,6 +70,27 @@ pub trait EventLog: EventReader {
 
     /// Forgets results of commands that were recorded before `before`; says how many.
     async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError>;
+
+    /// Whether what is answered here follows the place where the log is kept, when that is another one.
+    fn follows(&self) -> bool {
+        true
+    }
+
+    /// The first event up to `until` that is not what the place says where the log is kept, when that
+    /// is another one. `progress` gets the position reached and `until`.
+    async fn difference(
+        &self,
+        _until: Position,
+        _progress: &mut (dyn FnMut(Position, Position) + Send),
+    ) -> Result<Option<LogFault>, ReadError> {
+        Ok(None)
+    }
+
+    /// The EventStoreDB stream that this database is a replica of, when it is one. Nothing may be
+    /// appended to a replica but through the log that it is of.
+    async fn replica_of(&self) -> Result<Option<String>, ReadError> {
+        Ok(None)
+    }
 
     /// Closes connections once the appends handed in are done.
     async fn close(&self);

@@ -5,6 +5,7 @@
 //! as the result of a query.
 
 mod copy;
+mod replica;
 mod writer;
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolCopyExt, PgPoolOptions, PgR
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::{StreamRepository, recorded, wrapped_key};
-use super::writer::{Appender, start};
+use super::writer::{Appender, Backend, start};
 use super::{EventLog, dense};
 use crate::clock::SharedClock;
 use copy::{Malformed, Tuples};
@@ -43,17 +44,30 @@ impl PostgresLog {
     /// # Errors
     /// When the database does not answer.
     pub async fn connect(options: PgConnectOptions, clock: SharedClock) -> Result<Self, ReadError> {
-        let options = guarded(options);
+        let lanes = PgWriter::connect(&guarded(options.clone())).await.map_err(unavailable)?;
+        Self::written_by(&options, lanes, &clock).await
+    }
+
+    /// A connection that writes.
+    pub(super) async fn writer(options: &PgConnectOptions) -> Result<PgWriter, ReadError> {
+        PgWriter::alone(&guarded(options.clone())).await.map_err(unavailable)
+    }
+
+    /// The log with whatever appends to it.
+    pub(super) async fn written_by<B: Backend>(
+        options: &PgConnectOptions,
+        lanes: Vec<B>,
+        clock: &SharedClock,
+    ) -> Result<Self, ReadError> {
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options.clone())
+            .connect_with(guarded(options.clone()))
             .await
             .map_err(unavailable)?;
         let head = read_head(&readers).await?;
-        let lanes = PgWriter::connect(&options).await.map_err(unavailable)?;
         Ok(Self {
-            appender: start(lanes, head.position, &clock),
+            appender: start(lanes, head.position, clock),
             streams: StreamRepository::postgres(readers.clone()),
             readers,
         })
@@ -83,6 +97,9 @@ async fn read_head(readers: &PgPool) -> Result<Head, ReadError> {
         .map_err(unavailable)?;
     Ok(Head { position: Position::new(row.get(0)), recorded_at: Instant::from_micros(row.get(1)) })
 }
+
+/// The stream of EventStoreDB that the log is a replica of.
+const SOURCE: &str = "SELECT stream FROM log_source WHERE id = 1";
 
 const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                        recorded_at, payload, metadata";
@@ -328,6 +345,11 @@ impl EventLog for PostgresLog {
             .await
             .map_err(unavailable)?;
         Ok(done.rows_affected())
+    }
+
+    async fn replica_of(&self) -> Result<Option<String>, ReadError> {
+        let row = sqlx::query(SOURCE).fetch_optional(&self.readers).await.map_err(unavailable)?;
+        Ok(row.map(|row| row.get(0)))
     }
 
     async fn close(&self) {
