@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use domain::envelope::{Actor, Position};
 use domain::ids::{
-    ClueId, ContactPointId, CustomerId, EventId, FollowUpId, OperatorId, SubjectId, TeamId, ViewingId,
+    ClueId, CommandId, ContactPointId, CorrelationId, CustomerId, EventId, FollowUpId, OperatorId, SubjectId,
+    TeamId, ViewingId,
 };
 use domain::values::{Code, Currency, FieldKey, Instant, Label, LineKey, SourceKey, StageKey};
 
@@ -144,6 +145,8 @@ text_cells!(
     FollowUpId,
     ViewingId,
     EventId,
+    CommandId,
+    CorrelationId,
     SubjectId,
     LineKey,
     StageKey,
@@ -247,6 +250,20 @@ word_cells! {
         domain::clue::Intent::Sell => "sell",
         domain::clue::Intent::Exchange => "exchange",
         domain::clue::Intent::Other => "other",
+    }
+    crate::history::ValueKind {
+        crate::history::ValueKind::Text => "text",
+        crate::history::ValueKind::Name => "name",
+        crate::history::ValueKind::Phone => "phone",
+        crate::history::ValueKind::Email => "email",
+        crate::history::ValueKind::Wechat => "wechat",
+        crate::history::ValueKind::Word => "word",
+        crate::history::ValueKind::Choice => "choice",
+        crate::history::ValueKind::Number => "number",
+        crate::history::ValueKind::Flag => "flag",
+        crate::history::ValueKind::Date => "date",
+        crate::history::ValueKind::Instant => "instant",
+        crate::history::ValueKind::Money => "money",
     }
     domain::customer::StarBasis {
         domain::customer::StarBasis::Person => "person",
