@@ -10,7 +10,7 @@ use super::diff::differences;
 use super::query::HistoryQuery;
 use super::rows::*;
 use super::value::{Seen, ValueKind};
-use crate::read::{Listing, Page, Paging, Predicate, QueryError, Sight, Viewer, fetch_page};
+use crate::read::{Listing, Page, Paging, Predicate, QueryError, Shown, Sight, Viewer, fetch_page};
 use crate::sql::{Record as _, Sql, SqlError, Value};
 
 /// How far causes are followed.
@@ -25,6 +25,12 @@ pub struct FieldChange {
     pub before: Option<Seen>,
     /// What it is; `None` when there is none.
     pub after: Option<Seen>,
+}
+
+impl FieldChange {
+    fn is_hidden(&self) -> bool {
+        matches!(&self.after, Some(Seen::Personal(Shown::Masked(_) | Shown::Redacted)))
+    }
 }
 
 /// An event that led to another.
@@ -213,6 +219,8 @@ impl HistoryQuery {
                 *side = Some(row.seen(subject.sight));
             }
         }
+        // Words that were said again are no change; of words that cannot be read nobody can tell.
+        values.retain(|_, change| change.before != change.after || change.is_hidden());
         for ((position, _), change) in values {
             found.entry(position).or_default().push(change);
         }

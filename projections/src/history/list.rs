@@ -37,6 +37,12 @@ pub(super) struct PastPart<'a> {
 }
 
 impl PastPart<'_> {
+    /// Whether it is read along the order, and not along what is few.
+    #[cfg(test)]
+    pub fn walks(&self) -> bool {
+        matches!(self.along, Along::Era(_))
+    }
+
     pub fn push(&self, sql: &mut Sql) {
         let part = &self.part;
         match &self.along {

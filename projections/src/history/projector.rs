@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use domain::Event;
 use domain::business_line::{BusinessLineEvent, StageCategory};
 use domain::clue::ClueEvent;
@@ -16,11 +17,11 @@ use super::clue::{attempt_states, clue_states};
 use super::customer::{END_WITH_ERASURE, customer_states};
 use super::era::LASTS;
 use super::rows::*;
-use super::value::Stated;
+use super::value::{Stating, ValueKind};
 use crate::clue_list::{captured_row, fold_row, text};
 use crate::read::phone_hashes;
 use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
-use crate::sql::{Record as _, Records, TableBatch, TableDef};
+use crate::sql::{Record as _, Records, SqlError, Suffix, TableBatch, TableDef, Tx, Value};
 
 /// The read model `history`.
 #[derive(Clone)]
@@ -39,6 +40,7 @@ impl History {
     }
 }
 
+#[async_trait]
 impl Projector for History {
     fn name(&self) -> &'static str {
         Self::NAME
@@ -62,6 +64,27 @@ impl Projector for History {
             "clue" | "clue_attempts" | "customer" => subject_key(event),
             _ => event.stream.to_string(),
         })
+    }
+
+    /// States of a retired copy go on to an erasure only by the events between.
+    async fn forget(&self, tx: &mut Tx, copy: Suffix, people: &Value) -> Result<bool, SqlError> {
+        let kinds = Value::texts(ValueKind::PERSONAL.map(ValueKind::word));
+        let named = |table: &TableDef| table.named(copy);
+        let clues = format!(
+            "UPDATE {} SET customer_name = NULL, name_folded = NULL WHERE customer_id = ANY($1)",
+            named(CLUE_PAST)
+        );
+        tx.execute(&clues, std::slice::from_ref(people)).await?;
+        let values = format!(
+            "UPDATE {} SET personal = NULL, redacted = 1 WHERE customer_id = ANY($1) AND kind = ANY($2)",
+            named(PAST_VALUE)
+        );
+        tx.execute(&values, &[people.clone(), kinds]).await?;
+        for table in [PAST_GRAM, PAST_PHONE] {
+            let sql = format!("DELETE FROM {} WHERE customer_id = ANY($1)", named(table));
+            tx.execute(&sql, std::slice::from_ref(people)).await?;
+        }
+        Ok(true)
     }
 
     fn batch(&self) -> Box<dyn Batch> {
@@ -223,7 +246,7 @@ impl HistoryBatch {
     }
 
     /// Puts what an event states in the place of what was.
-    fn state(&mut self, subject: &str, customer: CustomerId, at: Position, states: super::value::Stating) {
+    fn state(&mut self, subject: &str, customer: CustomerId, at: Position, states: Stating) {
         for (field, stated) in states {
             let known = self.value(customer, subject, &field).cloned();
             if let (Some(known), Some(stated)) = (&known, &stated)
@@ -375,7 +398,7 @@ impl HistoryBatch {
         let ending = |value: &&PastValueRow| {
             value.lasts() && END_WITH_ERASURE.iter().any(|group| value.field.starts_with(group))
         };
-        let states: Vec<(String, Option<Stated>)> =
+        let states: Stating =
             self.values.of(&customer).filter(ending).map(|value| (value.field.clone(), None)).collect();
         self.state(&customer.to_string(), customer, at, states);
         self.grams.remove_where(&customer, |_| true);

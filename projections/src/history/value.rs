@@ -1,5 +1,8 @@
 //! Values of the past: as events state them, as rows hold them, as viewers see them.
 
+use std::fmt;
+use std::str::FromStr;
+
 use domain::business_line::FieldValue;
 use domain::envelope::Position;
 use domain::ids::CustomerId;
@@ -172,6 +175,24 @@ impl From<&FieldValue> for Stated {
     }
 }
 
+impl fmt::Display for ValueKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A word that is no kind of value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidKind;
+
+impl FromStr for ValueKind {
+    type Err = InvalidKind;
+
+    fn from_str(word: &str) -> Result<Self, InvalidKind> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word).ok_or(InvalidKind)
+    }
+}
+
 impl From<ContactKind> for ValueKind {
     fn from(kind: ContactKind) -> Self {
         match kind {
@@ -183,9 +204,45 @@ impl From<ContactKind> for ValueKind {
 }
 
 impl ValueKind {
+    const ALL: [Self; 12] = [
+        Self::Text,
+        Self::Name,
+        Self::Phone,
+        Self::Email,
+        Self::Wechat,
+        Self::Word,
+        Self::Choice,
+        Self::Number,
+        Self::Flag,
+        Self::Date,
+        Self::Instant,
+        Self::Money,
+    ];
+
+    /// As rows have it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Name => "name",
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Wechat => "wechat",
+            Self::Word => "word",
+            Self::Choice => "choice",
+            Self::Number => "number",
+            Self::Flag => "flag",
+            Self::Date => "date",
+            Self::Instant => "instant",
+            Self::Money => "money",
+        }
+    }
+
+    /// The kinds of values that name or describe a person.
+    pub(super) const PERSONAL: [Self; 5] = [Self::Text, Self::Name, Self::Phone, Self::Email, Self::Wechat];
+
     /// Whether such values name or describe a person.
-    pub(super) const fn is_personal(self) -> bool {
-        matches!(self, Self::Text | Self::Name | Self::Phone | Self::Email | Self::Wechat)
+    pub(super) fn is_personal(self) -> bool {
+        Self::PERSONAL.contains(&self)
     }
 }
 

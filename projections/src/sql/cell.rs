@@ -156,6 +156,7 @@ text_cells!(
     Label,
     Currency,
     Actor,
+    crate::history::ValueKind,
 );
 
 /// Declares how closed enums are stored: one stable word a variant.
@@ -250,20 +251,6 @@ word_cells! {
         domain::clue::Intent::Sell => "sell",
         domain::clue::Intent::Exchange => "exchange",
         domain::clue::Intent::Other => "other",
-    }
-    crate::history::ValueKind {
-        crate::history::ValueKind::Text => "text",
-        crate::history::ValueKind::Name => "name",
-        crate::history::ValueKind::Phone => "phone",
-        crate::history::ValueKind::Email => "email",
-        crate::history::ValueKind::Wechat => "wechat",
-        crate::history::ValueKind::Word => "word",
-        crate::history::ValueKind::Choice => "choice",
-        crate::history::ValueKind::Number => "number",
-        crate::history::ValueKind::Flag => "flag",
-        crate::history::ValueKind::Date => "date",
-        crate::history::ValueKind::Instant => "instant",
-        crate::history::ValueKind::Money => "money",
     }
     domain::customer::StarBasis {
         domain::customer::StarBasis::Person => "person",
