@@ -83,6 +83,28 @@ pub trait EventReader: Send + Sync {
 
     /// The end of the log.
     async fn head(&self) -> Result<Head, ReadError>;
+
+    /// Position of the last event that was recorded at an instant or before; zero when there is none.
+    ///
+    /// Positions are dense and recorded times never run backwards along them, so the place is found by
+    /// halving, with no index that an append would have to keep.
+    async fn position_at(&self, at: Instant) -> Result<Position, ReadError> {
+        let head = self.head().await?;
+        if head.recorded_at <= at {
+            return Ok(head.position);
+        }
+        let (mut before, mut behind) = (0, head.position.get());
+        while behind - before > 1 {
+            let middle = Position::new(before + (behind - before) / 2);
+            let found = self.read(Position::new(middle.get() - 1), 1).await?;
+            let event = found.first().ok_or_else(|| ReadError::Corrupt {
+                position: middle,
+                reason: "the log ends before its head".to_owned(),
+            })?;
+            if event.recorded_at <= at { before = middle.get() } else { behind = middle.get() }
+        }
+        Ok(Position::new(before))
+    }
 }
 
 /// Why personal data could not be read. A destroyed key is no error: it reads as `Redacted`.

@@ -17,6 +17,7 @@ pub mod consumers;
 pub mod customer;
 pub mod directory;
 pub mod fact_clue_stage;
+pub mod history;
 pub mod lines;
 pub mod operators;
 pub mod read;
@@ -46,5 +47,6 @@ pub fn read_models(index: &Arc<dyn BlindIndex>) -> Vec<Arc<dyn runner::Projector
         Arc::new(customer::Customers::new(Arc::clone(index))),
         Arc::new(star_customers::StarCustomers),
         Arc::new(fact_clue_stage::FactClueStage),
+        Arc::new(history::History::new(Arc::clone(index))),
     ]
 }

@@ -176,6 +176,7 @@ pub(crate) fn services(app: &App, config: &Config, keys: &Keys) -> Services {
         customers: projections::customer::CustomerQuery::new(db.clone(), app.index.clone()),
         pool: projections::clue_pool::PoolQuery::new(db.clone()),
         stars: projections::star_customers::StarQuery::new(db.clone()),
+        history: projections::history::HistoryQuery::new(db.clone(), app.index.clone()),
         stages: projections::fact_clue_stage::FactClueStageQuery::new(db.clone()),
         cursors: Cursors::new(keys),
         page_size: config.limits.page_size,

@@ -15,6 +15,7 @@ pub mod cursor;
 pub mod customer;
 pub mod enums;
 pub mod error;
+pub mod history;
 pub mod loaders;
 pub mod operator;
 pub mod page;

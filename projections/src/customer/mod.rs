@@ -16,7 +16,7 @@ mod tests;
 mod timeline;
 
 pub use projector::Customers;
-pub(crate) use query::visible;
+pub(crate) use query::{access_to, visible};
 pub use query::{ContactItem, CustomerItem, CustomerQuery, StarItem};
 pub use rows::CustomerRow;
 pub use timeline::TimelineItem;

@@ -28,11 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::envelope::Position;
-use domain::ports::{EventReader, Unsealer};
+use domain::ports::{EventReader, ReadError, Unsealer};
+use domain::values::Instant;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
 use crate::changes::Changes;
+use crate::history::Moment;
 use crate::rebuild::{self, Progress, Report};
 use crate::sql::{Database, SqlError};
 
@@ -154,6 +156,20 @@ impl Projections {
         timeout: Duration,
     ) -> Result<(), WaitError> {
         wait::wait_for(&self.inner, models, position, timeout).await
+    }
+
+    /// The place in the log that an instant is about; `None` when it is yet to come, for what is
+    /// recorded until then is not known.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn moment(&self, at: Instant) -> Result<Option<Moment>, ReadError> {
+        if at > self.inner.clock.now() {
+            return Ok(None);
+        }
+        let reader = self.inner.feed.reader();
+        let position = reader.position_at(at).await?;
+        Ok(Some(Moment { at, position, head: reader.head().await?.position }))
     }
 
     /// How far each read model is behind the log.

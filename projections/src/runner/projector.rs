@@ -8,7 +8,7 @@ use domain::ids::{ClueId, CustomerId};
 use domain::values::Instant;
 
 use crate::changes::ChangedRow;
-use crate::sql::{SqlError, Suffix, TableBatch, TableDef, Tx};
+use crate::sql::{SqlError, Suffix, TableBatch, TableDef, Tx, Value};
 
 /// An event on its way into a read model.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +127,16 @@ pub trait Projector: Send + Sync + 'static {
     /// [`Projector::apply_alone`] takes it instead of a batch.
     fn alone(&self, _event: &Event) -> bool {
         false
+    }
+
+    /// Takes what names or describes these people out of a retired copy, which stands before their
+    /// erasure, and leaves it to fold on from there; whether it did. A model whose rows do not depend on
+    /// the order of an erasure and what came before it need not: the erasure is folded into the copy.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    async fn forget(&self, _tx: &mut Tx, _copy: Suffix, _people: &Value) -> Result<bool, SqlError> {
+        Ok(false)
     }
 
     /// Applies one event that must be applied alone.

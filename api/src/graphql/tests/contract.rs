@@ -19,6 +19,7 @@ const SMALL: &[(&str, &str)] = &[
     ("limit", "rows that are counted, at most 100,000"),
     ("poolCount", "counted up to 10,000"),
     ("graphVersion", "a version of rules that people publish"),
+    ("policyVersion", "a version of rules that people publish"),
     ("version", "a version of rules that people publish"),
     ("tier", "one to five"),
     ("stars", "zero to five"),
