@@ -3,13 +3,16 @@
 CARGO ?= cargo
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo test bench lint setup
+.PHONY: demo test torture bench lint setup
 
 demo: setup ## Build the program and start it with a sample month on the embedded store
 	$(CARGO) run --profile demo --locked --bin cluestream -- demo
 
 test: setup-test lint ## Formats, lints and tests everything, on SQLite and PostgreSQL
 	$(CARGO) run --quiet --locked -p tests --bin with-postgres -- $(CARGO) test --workspace --locked --no-fail-fast
+
+torture: setup-test ## Faults with random seeds for SECONDS; SEED, STORE, LENGTH, ROUNDS: see docs/faults.md
+	$(CARGO) run --quiet --locked -p tests --bin torture
 
 lint:
 	$(CARGO) fmt --all --check
@@ -25,6 +28,7 @@ setup:
 
 setup-test: setup
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory install PACKAGES="postgresql"
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || $(MAKE) --no-print-directory install PACKAGES="faketime"
 
 install:
 	@echo "Installing $(PACKAGES) ..."

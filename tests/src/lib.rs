@@ -4,9 +4,11 @@
 //! private cluster that lives as long as the test process, as a user that is not root.
 
 pub mod clock;
+pub mod faults;
 pub mod generator;
 pub mod given;
 pub mod postgres;
 pub mod process;
+pub mod random;
 pub mod served;
 pub mod stores;

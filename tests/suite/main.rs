@@ -8,6 +8,7 @@ mod app_role;
 mod backup;
 mod command_service;
 mod erasure;
+mod faults;
 mod import;
 mod outage;
 mod tidy;

@@ -55,6 +55,14 @@ impl SqliteLog {
             .map_err(unavailable)?;
         let keys = SqlitePoolOptions::new()
             .max_connections(1)
+            // A full disk makes SQLite end a transaction by itself. The driver takes the connection to be
+            // in one for ever after, so it goes. The rollback of what was dropped comes before the ping.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(self::options(keys).pragma("secure_delete", "on"))
             .await
             .map_err(unavailable)?;
