@@ -9,6 +9,7 @@ mod checkpoint;
 mod consumer;
 mod demo;
 mod erase;
+mod fence;
 mod health;
 mod import;
 mod keys;
@@ -83,6 +84,8 @@ enum Command {
     Consumer(consumer::Arguments),
     /// Build a read model beside the live one, compare, swap
     Rebuild(rebuild::Arguments),
+    /// Let no process that is connected now append to the log any more
+    Fence,
     /// Destroy a person's data key and record that
     EraseCustomer(erase::Arguments),
     /// Save the log and its data keys, each in a file, while everything goes on
@@ -152,6 +155,11 @@ enum CliError {
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    #[cfg(feature = "fail-points")]
+    if let Err(reason) = crate::fail_points::arm() {
+        eprintln!("cluestream: {reason}");
+        return ExitCode::from(2);
+    }
     match execute(Cli::parse()) {
         Ok(code) => code,
         // Whoever reads the output has closed it, `head` for one: nothing failed.
@@ -193,6 +201,7 @@ async fn work(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Verify(arguments) => verify::run(&arguments, config).await,
         Command::Checkpoint => checkpoint::run(config).await,
         Command::Rebuild(arguments) => rebuild::run(&arguments, config).await,
+        Command::Fence => fence::run(config).await,
         Command::EraseCustomer(arguments) => erase::run(arguments, config).await,
         Command::Backup(arguments) => backup::save(&arguments, config).await,
         Command::Restore(arguments) => backup::load(&arguments, config).await,

@@ -115,7 +115,10 @@ impl CommandService {
                 }
             };
             match work.commit(&done, fingerprint, &mut place).await {
-                Ok(Some(at)) => return done.answer(at),
+                Ok(Some(at)) => {
+                    fail::fail_point!("command.before-reply");
+                    return done.answer(at);
+                }
                 Ok(None) => tokio::task::yield_now().await,
                 Err(AppendError::CommandExists(stored)) => return repeat(&stored, fingerprint),
                 Err(AppendError::WrongExpectedRevision { .. } | AppendError::KeyTaken { .. }) => {

@@ -116,6 +116,7 @@ pub(crate) async fn rebuild(
         let mut replay = Replay::begin(inner, model, Suffix::Next, live.generation + 1, workers).await?;
         replay.advance(live.position, &mut [&mut lease], progress).await?;
         replay.index().await?;
+        fail::fail_point!("rebuild.built");
         for _ in 0..ROUNDS {
             let target = self::live(inner, model).await?.position;
             replay.advance(target, &mut [&mut lease], progress).await?;
@@ -238,7 +239,9 @@ async fn try_swap(inner: &Inner, model: &Model, replay: &mut Replay, ahead: bool
     checkpoints::put(&mut tx, name, &Checkpoint { epoch: live.epoch, ..replay.checkpoint }).await?;
     parking::unpark_all(&mut tx, name).await?;
     parking::park(&mut tx, &replay.parked).await?;
+    fail::fail_point!("rebuild.in-swap");
     tx.commit().await?;
+    fail::fail_point!("rebuild.after-swap");
     Ok(())
 }
 
@@ -275,7 +278,8 @@ pub(crate) async fn roll_back(inner: &Inner, model: &Model) -> Result<(), RunErr
 /// Drops what an interrupted rebuild or verification left; it may hold an erased person's rows.
 pub(crate) async fn drop_stale(inner: &Inner, model: &Model) -> Result<(), RunError> {
     for (suffix, kind) in [(Suffix::Next, "rebuild"), (Suffix::Check, "verify")] {
-        if leases::is_held(&inner.db, &lease_name(model, kind), inner.clock.now()).await? {
+        let (name, ttl) = (lease_name(model, kind), inner.config.lease);
+        if leases::is_held(&inner.db, &name, inner.clock.now(), ttl).await? {
             continue;
         }
         let mut tx = inner.db.begin().await?;
@@ -318,9 +322,8 @@ pub(crate) async fn purge_copies(
         }
     }
     for (suffix, kind) in [(Suffix::Next, "rebuild"), (Suffix::Check, "verify")] {
-        let now = inner.clock.now().micros();
-        let held = "SELECT epoch FROM leases WHERE name = $1 AND expires_at > $2";
-        if tx.fetch(held, &[lease_name(model, kind).into(), now.into()]).await?.is_empty() {
+        let held = leases::held(&lease_name(model, kind), inner.clock.now(), inner.config.lease);
+        if tx.fetch(leases::HELD, &held).await?.is_empty() {
             for table in projector.tables() {
                 ddl::drop_copy(tx, table, suffix).await?;
             }

@@ -218,7 +218,8 @@ async fn hold(inner: &Inner, leases: &mut [&mut Lease]) -> Result<(), RunError> 
     let ttl = inner.config.lease;
     for lease in leases {
         let now = inner.clock.now();
-        if now + ttl / 2 >= lease.expires_at && !leases::renew(&inner.db, lease, now, ttl).await? {
+        if !leases::is_fresh(lease.expires_at, now, ttl) && !leases::renew(&inner.db, lease, now, ttl).await?
+        {
             return Err(RunError::Fenced);
         }
     }

@@ -88,7 +88,19 @@ impl SqliteLog {
 /// One connection to the key vault, which keeps nothing of what it deletes.
 async fn vault(keys: &Path) -> Result<SqlitePool, ReadError> {
     let options = options(keys).pragma("secure_delete", "on");
-    SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unavailable)
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        // A full disk makes SQLite end a transaction by itself. The driver takes the connection to be
+        // in one for ever after, so it goes. The rollback of what was dropped comes before the ping.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(unavailable)
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

@@ -58,6 +58,7 @@ impl SqliteWriter {
         if rows.is_empty() {
             return Ok(());
         }
+        fail::fail_point!("log.before-key-destruction");
         for row in &rows {
             sqlx::query("DELETE FROM data_keys WHERE subject_id = $1")
                 .bind(row.get::<String, _>(0))
@@ -80,6 +81,7 @@ impl SqliteWriter {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let committed = lay_down(&mut transaction, self.epoch, columns, batch, now).await?;
         if committed.is_some() {
+            fail::fail_point!("log.in-transaction");
             transaction.commit().await?;
         }
         Ok(committed)
@@ -257,6 +259,7 @@ impl Backend for SqliteWriter {
     async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
         let columns = Columns::of(batch.iter().copied());
         self.store_new_keys(&columns, now).await.map_err(batch_error)?;
+        fail::fail_point!("log.keys-stored");
         let committed = self.write(&columns, batch, now).await.map_err(batch_error)?;
         if batch.iter().any(|append| !append.destroy_keys.is_empty()) && committed.is_some() {
             self.finish_key_destructions().await.map_err(batch_error)?;

@@ -3,6 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::Position;
 use domain::envelope::StreamId;
@@ -49,6 +50,7 @@ pub struct Appender {
     places: Arc<Semaphore>,
     appended: watch::Receiver<Position>,
     gatherings: Arc<watch::Sender<usize>>,
+    fenced: Arc<AtomicBool>,
 }
 
 /// While it lives, commits of bulk appends wait for a full batch.
@@ -74,9 +76,10 @@ impl Appender {
         queue: mpsc::UnboundedSender<Request>,
         appended: watch::Receiver<Position>,
         gatherings: watch::Sender<usize>,
+        fenced: Arc<AtomicBool>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(QUEUE as usize));
-        Self { queue, places, appended, gatherings: Arc::new(gatherings) }
+        Self { queue, places, appended, gatherings: Arc::new(gatherings), fenced }
     }
 
     /// A place in the queue, once there is one.
@@ -101,6 +104,12 @@ impl Appender {
     #[must_use]
     pub fn appended(&self) -> watch::Receiver<Position> {
         self.appended.clone()
+    }
+
+    /// Whether an append was refused because the log's epoch went on. It stays so.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Relaxed)
     }
 
     /// Waits until everything handed in before is answered.
