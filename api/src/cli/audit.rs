@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use commands::event_log::EventLog;
-use commands::proof::{AuditError, AuditReport, Directory, Page, audit, live_pages};
+use commands::proof::{AuditError, AuditFault, AuditReport, Directory, Page, audit, live_pages};
 use domain::proof::VerifierKey;
 use futures::Stream;
 
@@ -15,6 +15,9 @@ use super::progress::Progress;
 use super::replay_file::pages;
 use crate::config::Config;
 use crate::keys::Keys;
+
+/// What a file is called in what is printed.
+const REPLAY: &str = "replay";
 
 /// What was signed, and the key that it must be signed with.
 pub(super) struct Checkpoints {
@@ -52,10 +55,10 @@ pub(super) async fn offline(signed: &Checkpoints, replay: &Path) -> Result<(), C
         if std::io::stdin().is_terminal() {
             eprintln!("reading the replay from standard input");
         }
-        compare(signed, pages(BufReader::new(std::io::stdin())), "replay").await?
+        compare(signed, pages(BufReader::new(std::io::stdin())), REPLAY).await?
     } else {
         let file = File::open(replay).map_err(failed)?;
-        compare(signed, pages(BufReader::new(file)), "replay").await?
+        compare(signed, pages(BufReader::new(file)), REPLAY).await?
     };
     if faults == 0 { Ok(()) } else { Err(CliError::Faults(faults)) }
 }
@@ -76,6 +79,13 @@ async fn compare(
     bar.end();
     let report = report?;
     print(&report, what);
+    let gaps = |fault: &AuditFault| matches!(fault, AuditFault::Removed { closed: false, .. });
+    if what == REPLAY && report.faults.iter().any(gaps) {
+        eprintln!(
+            "events are missing in a replay also when it was made for some types or lines only, or before the \
+             newest checkpoint: make one of everything, after the checkpoints were copied, before you conclude"
+        );
+    }
     Ok(report.faults.len())
 }
 

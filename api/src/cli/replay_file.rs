@@ -39,7 +39,7 @@ struct Line<'a> {
     recorded_at: Option<Instant>,
     payload: Option<Box<str>>,
     metadata: Option<Box<str>>,
-    end: Option<Value>,
+    end: Option<End>,
     error: Option<Value>,
 }
 
@@ -51,12 +51,16 @@ struct Stream_<'a> {
     id: Cow<'a, str>,
 }
 
+#[derive(Deserialize)]
+struct End {
+    position: Position,
+}
+
 /// What a line is.
 enum Kind {
     Event(StoredEvent),
     /// Everything up to here was looked at.
     Progress(Position),
-    End,
 }
 
 /// Whole lines, and the number of the first one.
@@ -135,7 +139,7 @@ fn page(chunk: &Chunk) -> Result<Page, AuditError> {
                      with all of them",
                 ));
             }
-            Kind::Progress(_) | Kind::End => {}
+            Kind::Progress(_) => {}
         }
     }
     Ok(Page { leaves: Leaves::of(events), faults })
@@ -148,8 +152,8 @@ fn kind(line: &[u8]) -> Result<Kind, String> {
         let code = error.get("code").and_then(Value::as_str).unwrap_or("no code");
         return Err(format!("the replay was broken off there ({code}); make it anew"));
     }
-    if line.end.is_some() {
-        return Ok(Kind::End);
+    if let Some(end) = line.end {
+        return Ok(Kind::Progress(end.position));
     }
     let no = |name: &str| format!("it has no {name}");
     let position = line.position.ok_or_else(|| no("position"))?;
