@@ -233,12 +233,11 @@ impl Entry {
         Ok(event.id(self.id).metadata(envelope.into()))
     }
 
-    /// The entry that an event of EventStoreDB is.
+    /// The entry that an event of EventStoreDB is, at its position in the log.
     ///
     /// # Errors
     /// When something else wrote it, or a newer program.
-    pub fn stored(event: &RecordedEvent) -> Result<Self, ReadError> {
-        let position = Position::new(i64::try_from(event.revision).unwrap_or(i64::MAX - 1)).next();
+    pub fn stored(event: &RecordedEvent, position: Position) -> Result<Self, ReadError> {
         let corrupt = |reason: String| ReadError::Corrupt { position, reason };
         let envelope: Envelope = serde_json::from_slice(&event.custom_metadata)
             .map_err(|error| corrupt(format!("it was not written by this program: {error}")))?;

@@ -100,14 +100,21 @@ impl Source {
             .max_count(PAGE);
         let stream = self.address.stream.clone();
         self.each(&stream, options, |event| {
-            let entry = Entry::stored(event)?;
-            let position = Position::new(entry.row.position);
+            let position = position_of(event);
             if position <= last {
                 return Ok(true);
+            }
+            // What is wrong is said when it comes first; what is good in front of it is taken before.
+            if !entries.is_empty() && position != last.next() {
+                return Ok(false);
             }
             if position != last.next() {
                 return Err(ReadError::Hole { expected: last.next(), found: position });
             }
+            let entry = match Entry::stored(event, position) {
+                Err(_) if !entries.is_empty() => return Ok(false),
+                entry => entry?,
+            };
             last = position;
             bytes += entry.row.payload.len() + entry.row.metadata.len();
             entries.push(entry);
@@ -122,7 +129,7 @@ impl Source {
         let mut end = Position::ZERO;
         let stream = self.address.stream.clone();
         self.each(&stream, last_of_stream(), |event| {
-            end = Position::new(i64::try_from(event.revision).unwrap_or(i64::MAX - 1)).next();
+            end = position_of(event);
             Ok(false)
         })
         .await?;
@@ -215,6 +222,11 @@ impl Source {
 
 /// The gRPC code of an argument that the server does not take.
 const INVALID_ARGUMENT: i32 = 3;
+
+/// Where an event of the stream is in the log.
+fn position_of(event: &eventstore::RecordedEvent) -> Position {
+    Position::new(i64::try_from(event.revision).unwrap_or(i64::MAX - 1)).next()
+}
 
 fn last_of_stream() -> ReadStreamOptions {
     ReadStreamOptions::default().position(StreamPosition::End).max_count(1)
