@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::business_line::Signal;
 use domain::envelope::RecordedEvent;
 
 use crate::clue_pool::CluePool;
