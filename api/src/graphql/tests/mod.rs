@@ -5,5 +5,6 @@ mod clues;
 mod contract;
 mod customers;
 mod live;
+mod past;
 mod people;
 pub(super) mod world;
