@@ -4,7 +4,7 @@
 //! all), so that a page costs the same whatever the size of the table; a search by name or phone is
 //! driven from its own index, never from a scan; whoever sees no personal data cannot search by it.
 //!
-//! Deliberately absent: the list as of a past instant, which is in [`crate::history`], and exact totals:
+//! Deliberately absent: the list as of a past instant ([`crate::history`] has it), and exact totals:
 //! counting is bounded.
 
 mod filter;
