@@ -20,7 +20,7 @@ pub use filter::{ClueFilter, ClueOrder, FieldFilter, FieldMatch, PhoneFilter, Sp
 pub(crate) use filter::{Narrow, Part, push_field_match, scopes};
 pub(crate) use fold::{captured_row, fold_row};
 pub use projector::ClueList;
+pub use query::{ClueCount, ClueItem, ClueListQuery, FieldItem, FieldShown};
 pub(crate) use query::{FEW, MAX_NAME_PART, phone_column, sort_key};
 pub(crate) use rows::CLUE_LIST;
-pub use query::{ClueCount, ClueItem, ClueListQuery, FieldItem, FieldShown};
 pub use rows::{ClueRow, NEVER};

@@ -121,7 +121,8 @@ async fn a_list_as_of_an_instant_pages_and_filters_by_what_was() {
     world.done(manager, "transferClue", "ClueOwnerInput", moved).await;
     let last = world.owned("13800138009", agent).await;
     let variables = |more: Value| {
-        let mut variables = json!({ "filter": { "ownerId": agent }, "sort": "CAPTURED", "first": 2, "asOf": then });
+        let mut variables =
+            json!({ "filter": { "ownerId": agent }, "sort": "CAPTURED", "first": 2, "asOf": then });
         variables.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         variables
     };
