@@ -13,6 +13,7 @@ mod load;
 mod log_append;
 mod memory;
 mod mutations;
+mod past;
 mod plain;
 mod rebuild;
 mod replay;
@@ -75,6 +76,9 @@ fn main() -> ExitCode {
         }
         if wanted("lists") {
             lists::run(&mut report).await;
+        }
+        if wanted("past") {
+            past::run(&mut report).await;
         }
         // Not with the others, for it takes as long as all of them.
         if only.iter().any(|only| only == "memory") {

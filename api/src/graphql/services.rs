@@ -173,7 +173,8 @@ impl Session {
     /// `as_of_in_future` for an instant to come; `stale` when the read side has not come so far.
     pub async fn as_of(&self, at: Option<Instant>) -> Result<Option<Moment>, ApiError> {
         let Some(Instant(at)) = at else { return Ok(None) };
-        let moment = self.services.projections.moment(at).await.map_err(|error| ApiError::internal(&error))?;
+        let moment =
+            self.services.projections.moment(at).await.map_err(|error| ApiError::internal(&error))?;
         let moment = moment.ok_or_else(|| {
             let message = "asOf is yet to come; leave it out for the present state";
             ApiError::new("as_of_in_future", message)

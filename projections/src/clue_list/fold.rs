@@ -12,7 +12,8 @@ use crate::runner::{Folding, Poison};
 
 /// The row of a clue that came in; of a customer of whom nothing is known.
 pub(crate) fn captured_row(event: &Folding<'_>) -> Result<ClueRow, Poison> {
-    let Event::Clue(ClueEvent::Captured { customer_id, line, source, stage, graph_version, at }) = event.event
+    let Event::Clue(ClueEvent::Captured { customer_id, line, source, stage, graph_version, at }) =
+        event.event
     else {
         return Err(Poison("not the event that a clue begins with"));
     };

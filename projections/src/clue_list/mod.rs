@@ -4,7 +4,7 @@
 //! all), so that a page costs the same whatever the size of the table; a search by name or phone is
 //! driven from its own index, never from a scan; whoever sees no personal data cannot search by it.
 //!
-//! Deliberately absent: the list as of a past instant, which is in [`crate::history`], and exact totals:
+//! Deliberately absent: the list as of a past instant ([`crate::history`] has it), and exact totals:
 //! counting is bounded.
 
 mod filter;
@@ -20,7 +20,7 @@ pub use filter::{ClueFilter, ClueOrder, FieldFilter, FieldMatch, PhoneFilter, Sp
 pub(crate) use filter::{Narrow, Part, push_field_match, scopes};
 pub(crate) use fold::{captured_row, fold_row};
 pub use projector::ClueList;
+pub use query::{ClueCount, ClueItem, ClueListQuery, FieldItem, FieldShown};
 pub(crate) use query::{FEW, MAX_NAME_PART, phone_column, sort_key};
 pub(crate) use rows::CLUE_LIST;
-pub use query::{ClueCount, ClueItem, ClueListQuery, FieldItem, FieldShown};
 pub use rows::{ClueRow, NEVER};

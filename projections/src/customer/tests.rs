@@ -101,7 +101,12 @@ async fn a_timeline_has_one_row_an_event_last_first_and_of_visible_clues_only() 
         assert_eq!((won.amount_minor, &won.note), (None, &None), "no margin for service");
         let stranger = viewer(9, Role::Agent, &["sales"], &[]);
         assert!(
-            query(&world).timeline(&stranger, customer(1), None, &Paging::first(5)).await.unwrap().edges.is_empty()
+            query(&world)
+                .timeline(&stranger, customer(1), None, &Paging::first(5))
+                .await
+                .unwrap()
+                .edges
+                .is_empty()
         );
         assert!(
             query(&world)

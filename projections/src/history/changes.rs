@@ -111,7 +111,9 @@ impl HistoryQuery {
         until: Option<Position>,
         paging: &Paging,
     ) -> Result<Page<Change>, QueryError> {
-        let Some(now) = self.clues_now(viewer, &[clue]).await?.remove(&clue) else { return Ok(Page::empty()) };
+        let Some(now) = self.clues_now(viewer, &[clue]).await?.remove(&clue) else {
+            return Ok(Page::empty());
+        };
         let subject = Subject {
             id: clue.to_string(),
             customer_id: now.customer_id,
@@ -164,8 +166,7 @@ impl HistoryQuery {
             }
         });
         let place = |row: &PastEventRow| (vec![row.position.get()], String::new());
-        let page =
-            fetch_page(self.db(), &listing, &[scope], paging, PastEventRow::from_row, place).await?;
+        let page = fetch_page(self.db(), &listing, &[scope], paging, PastEventRow::from_row, place).await?;
         let positions: Vec<i64> = page.nodes().map(|row| row.position.get()).collect();
         if positions.is_empty() {
             return Ok(page.map(|row| change(row, Vec::new(), (Vec::new(), false))));

@@ -83,7 +83,11 @@ impl HistoryQuery {
     }
 
     /// The positions of the last events of customers by then.
-    async fn last_positions(&self, ids: Value, at: Position) -> Result<HashMap<CustomerId, Position>, SqlError> {
+    async fn last_positions(
+        &self,
+        ids: Value,
+        at: Position,
+    ) -> Result<HashMap<CustomerId, Position>, SqlError> {
         let sql = "SELECT subject_id, max(position) FROM past_event WHERE subject_id = ANY($1) \
                    AND position <= $2 GROUP BY subject_id";
         let rows = self.db().fetch(sql, &[ids, at.get().into()]).await?;

@@ -3,11 +3,11 @@
 use domain::envelope::Position;
 use domain::ids::ClueId;
 
+use super::Moment;
 use super::clue::FIELDS;
 use super::era::{LASTING, ended_eras};
 use super::query::{HistoryQuery, show};
 use super::rows::{CLUE_PAST, CluePast};
-use super::Moment;
 use crate::clue_list::{
     ClueFilter, ClueItem, ClueOrder, FEW, FieldFilter, MAX_NAME_PART, Narrow, Part, phone_column,
     push_field_match, scopes, sort_key, text,
@@ -96,7 +96,9 @@ fn push_walked(sql: &mut Sql, narrow: &Narrow, at: Position) {
             sql.push(" AND c.name_folded LIKE ").bind(pattern.as_str()).push(r" ESCAPE '\'");
         }
         Narrow::Field(filter) => {
-            sql.push(" AND EXISTS (SELECT 1 FROM past_value f WHERE f.subject_id = c.clue_id AND f.custom = 1");
+            sql.push(
+                " AND EXISTS (SELECT 1 FROM past_value f WHERE f.subject_id = c.clue_id AND f.custom = 1",
+            );
             push_field(sql, filter, at);
             sql.push(")");
         }
@@ -134,8 +136,7 @@ impl HistoryQuery {
         let predicates: Vec<Predicate<'_>> =
             parts.iter().map(|part| -> Predicate<'_> { Box::new(move |sql| part.push(sql)) }).collect();
         let place = |row: &CluePast| (vec![sort_key(&row.clue, order)], row.clue.clue_id.to_string());
-        let page =
-            fetch_page(self.db(), &listing, &predicates, paging, CluePast::from_row, place).await?;
+        let page = fetch_page(self.db(), &listing, &predicates, paging, CluePast::from_row, place).await?;
         let ids: Vec<ClueId> = page.nodes().map(|row| row.clue.clue_id).collect();
         let now = self.clues_now(viewer, &ids).await?;
         let Page { edges, has_next, has_previous } = page;

@@ -145,7 +145,11 @@ impl HistoryQuery {
     }
 
     /// The values that clues or customers had at a position, by field.
-    pub(super) async fn values_at(&self, subjects: Value, at: Position) -> Result<Vec<PastValueRow>, SqlError> {
+    pub(super) async fn values_at(
+        &self,
+        subjects: Value,
+        at: Position,
+    ) -> Result<Vec<PastValueRow>, SqlError> {
         let columns = PAST_VALUE.column_list();
         let sql = format!(
             "SELECT {columns} FROM past_value WHERE subject_id = ANY($1) AND position <= $2 \

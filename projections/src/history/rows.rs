@@ -2,9 +2,7 @@
 
 use domain::business_line::StageCategory;
 use domain::envelope::{Actor, Position};
-use domain::ids::{
-    ClueId, CommandId, ContactPointId, CorrelationId, CustomerId, EventId, OperatorId,
-};
+use domain::ids::{ClueId, CommandId, ContactPointId, CorrelationId, CustomerId, EventId, OperatorId};
 use domain::values::{Code, Instant, LineKey, StageKey};
 
 use super::era::{LASTS, era};
@@ -31,12 +29,8 @@ const fn columns() -> [Column; LISTED + MORE.len()] {
 }
 
 /// Table `clue_past`.
-pub const CLUE_PAST: &TableDef = &TableDef {
-    name: "clue_past",
-    columns: &columns(),
-    key: &["clue_id", "position"],
-    group: "customer_id",
-};
+pub const CLUE_PAST: &TableDef =
+    &TableDef { name: "clue_past", columns: &columns(), key: &["clue_id", "position"], group: "customer_id" };
 
 /// A clue as it was between two events. It has every column of the clue list, whatever is added there.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,11 +69,7 @@ impl Record for CluePast {
     }
 
     fn from_row(row: &Row) -> Result<Self, SqlError> {
-        Ok(Self {
-            clue: ClueRow::from_row(row)?,
-            name_folded: row.get(LISTED)?,
-            until: row.get(LISTED + 1)?,
-        })
+        Ok(Self { clue: ClueRow::from_row(row)?, name_folded: row.get(LISTED)?, until: row.get(LISTED + 1)? })
     }
 }
 

@@ -11,7 +11,8 @@ mod types;
 mod work;
 
 pub use field::{
-    ChoiceValue, DateValue, FieldEntryNode, FieldValue, FlagValue, InstantValue, MoneyValue, NumberValue, TextValue,
+    ChoiceValue, DateValue, FieldEntryNode, FieldValue, FlagValue, InstantValue, MoneyValue, NumberValue,
+    TextValue,
 };
 pub use input::SourceInput;
 pub use mutation::ClueMutation;

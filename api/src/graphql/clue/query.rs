@@ -8,8 +8,8 @@ use super::types::ClueNode;
 use crate::graphql::connection::Connection;
 use crate::graphql::cursor::ListVersion;
 use crate::graphql::error::ApiError;
-use crate::graphql::page::{PageArguments, rows};
 use crate::graphql::history::AsOf;
+use crate::graphql::page::{PageArguments, rows};
 use crate::graphql::scalars::{Id, Instant, Long, Position};
 use crate::graphql::services::{READ_TOGETHER, session};
 
@@ -41,8 +41,10 @@ impl ClueQuery {
         ctx: &Context<'_>,
         id: Id<ClueId>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
-        #[graphql(desc = "The state at this instant, by when the log took events, to be seen with the rights of today; \
-                          the present when absent.")]
+        #[graphql(
+            desc = "The state at this instant, by when the log took events, to be seen with the rights of today; \
+                          the present when absent."
+        )]
         as_of: Option<Instant>,
     ) -> async_graphql::Result<Option<ClueNode>> {
         let session = session(ctx)?;
@@ -70,9 +72,11 @@ impl ClueQuery {
         last: Option<i32>,
         before: Option<String>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
-        #[graphql(desc = "The list at this instant, by when the log took events: filters, orders and names are of \
+        #[graphql(
+            desc = "The list at this instant, by when the log took events: filters, orders and names are of \
                           then, the rights of today. Cursors are good for the same moment only; the present \
-                          when absent.")]
+                          when absent."
+        )]
         as_of: Option<Instant>,
     ) -> async_graphql::Result<Connection<ClueNode>> {
         let session = session(ctx)?;

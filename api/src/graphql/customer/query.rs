@@ -21,8 +21,10 @@ impl CustomerQuery {
         ctx: &Context<'_>,
         id: Id<CustomerId>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
-        #[graphql(desc = "The state at this instant, by when the log took events, to be seen with the rights of today; \
-                          the present when absent.")]
+        #[graphql(
+            desc = "The state at this instant, by when the log took events, to be seen with the rights of today; \
+                          the present when absent."
+        )]
         as_of: Option<Instant>,
     ) -> async_graphql::Result<Option<CustomerNode>> {
         let session = session(ctx)?;

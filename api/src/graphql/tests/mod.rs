@@ -5,6 +5,7 @@ mod clues;
 mod contract;
 mod customers;
 mod live;
+mod past;
 mod people;
 mod proofs;
 pub(crate) mod world;

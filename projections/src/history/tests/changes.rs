@@ -69,7 +69,13 @@ fn clue_events() -> Vec<ClueEvent> {
         ClueEvent::ViewingNoShowed { viewing_id },
         ClueEvent::LossProposed { by: two, reason: reason(), note: note() },
         ClueEvent::LossRejected { by: one, note: note() },
-        ClueEvent::Lost { by: two, approved_by: Some(one), reason: reason(), stage: key("lost"), note: note() },
+        ClueEvent::Lost {
+            by: two,
+            approved_by: Some(one),
+            reason: reason(),
+            stage: key("lost"),
+            note: note(),
+        },
         ClueEvent::Reopened { stage: key("new"), graph_version: 1 },
         ClueEvent::Won { stage: key("won"), amount: Some(money(500)) },
         ClueEvent::Invalidated { reason: key("fake") },
@@ -83,7 +89,8 @@ fn follow_up_id() -> domain::ids::FollowUpId {
 fn customer_events() -> Vec<CustomerEvent> {
     let (contact_point_id, kind) = (contact(9), ContactKind::Email);
     let (line, tier) = (|| key("sales"), 3.try_into().unwrap());
-    let star = || CustomerEvent::StarGranted { line: line(), tier, basis: StarBasis::Score, expires_at: None };
+    let star =
+        || CustomerEvent::StarGranted { line: line(), tier, basis: StarBasis::Score, expires_at: None };
     vec![
         CustomerEvent::Renamed { name: Personal::Clear("张三".into()) },
         CustomerEvent::ContactPointAdded { contact_point_id, kind, value: Personal::Clear("a@b.cn".into()) },
@@ -135,11 +142,17 @@ async fn every_event_of_a_clue_and_a_customer_shows_what_it_changed() {
         let owner = |n| Seen::Word(operator(n).to_string());
         assert_eq!(field(of("clue.transferred"), "ownerId"), (Some(&owner(1)), Some(&owner(2))));
         assert_eq!(field(of("clue.stage_moved"), "stage"), (Some(&word("new")), Some(&word("talking"))));
-        assert_eq!(field(of("clue.stage_moved"), "stageCategory"), (Some(&word("open")), Some(&word("ongoing"))));
+        assert_eq!(
+            field(of("clue.stage_moved"), "stageCategory"),
+            (Some(&word("open")), Some(&word("ongoing")))
+        );
         let red = Seen::Choice("red".into());
         assert_eq!(field(of("clue.fields_set"), "fields.colour"), (None, Some(&red)));
         assert_eq!(field(of("clue.won"), "amount"), (None, Some(&Seen::Money(500, "CNY".into()))));
-        assert_eq!(field(of("clue.follow_up_logged"), "nextFollowUpAt"), (None, Some(&Seen::Instant(at(400)))));
+        assert_eq!(
+            field(of("clue.follow_up_logged"), "nextFollowUpAt"),
+            (None, Some(&Seen::Instant(at(400))))
+        );
         let note = Seen::Personal(Shown::Visible("likes red".into()));
         assert_eq!(field(of("clue.follow_up_logged"), "followUp.note"), (None, Some(&note)));
         assert_eq!(field(of("clue.captured"), "lifecycle"), (None, Some(&word("captured"))));

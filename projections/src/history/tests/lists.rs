@@ -30,7 +30,8 @@ async fn names_and_phones_are_searched_as_they_were_then() {
         world.register(1, "sales", "欧阳小明", "+8613800138001");
         let captured = world.capture(1, 1, "sales");
         world.on_customer(1, CustomerEvent::Renamed { name: Personal::Clear("张三".into()) });
-        let renamed = world.on_customer(1, CustomerEvent::ContactPointRemoved { contact_point_id: contact(1) });
+        let renamed =
+            world.on_customer(1, CustomerEvent::ContactPointRemoved { contact_point_id: contact(1) });
         world.catch_up().await;
         let all = Viewer::system();
         let name = |part: &str| ClueFilter { name: Some(part.into()), ..ClueFilter::default() };
@@ -42,7 +43,10 @@ async fn names_and_phones_are_searched_as_they_were_then() {
         assert_eq!(listed(&world, &all, &name("小明"), renamed).await, none);
         assert_eq!(listed(&world, &all, &name("张"), renamed).await, [1]);
         assert_eq!(listed(&world, &all, &suffix(), captured).await, [1]);
-        assert_eq!(listed(&world, &all, &phone(PhoneFilter::Exact("+8613800138001".into())), captured).await, [1]);
+        assert_eq!(
+            listed(&world, &all, &phone(PhoneFilter::Exact("+8613800138001".into())), captured).await,
+            [1]
+        );
         assert_eq!(listed(&world, &all, &suffix(), renamed).await, none);
         for bad in [name(""), name(&"长".repeat(41)), phone(PhoneFilter::Suffix("801".into()))] {
             let refused = page_at(&world, &all, &bad, renamed).await;
@@ -98,7 +102,8 @@ async fn whoever_has_more_than_a_few_clues_is_listed_along_the_order() {
             let query = history(&world.db);
             let last = Paging::Backward { last: 3, before: None };
             let any = ClueFilter::default();
-            let page = query.page(viewer, &any, ClueOrder::Captured, &moment(&world, then), &last).await.unwrap();
+            let page =
+                query.page(viewer, &any, ClueOrder::Captured, &moment(&world, then), &last).await.unwrap();
             let oldest: Vec<u128> = page.nodes().map(|item| short(item.clue.clue_id)).collect();
             // The first three are another's now, or nobody's: only who sees everything sees them then.
             let expected = if *viewer == Viewer::system() { [3, 2, 1] } else { [6, 5, 4] };

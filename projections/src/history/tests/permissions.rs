@@ -1,8 +1,8 @@
 //! Rights of today on states of then; and erasures.
 
 use domain::clue::ClueEvent;
-use domain::operator::Role;
 use domain::customer::CustomerEvent;
+use domain::operator::Role;
 use domain::personal::Personal;
 
 use super::*;
@@ -17,7 +17,8 @@ async fn a_clue_takes_its_past_along_to_whoever_has_it_now() {
         world.capture(1, 1, "sales");
         let first = world.assign(1, 1, "sales", 1, Some(1));
         let at_ = at(50);
-        let to_second = ClueEvent::Transferred { from: operator(1), to: operator(2), team_id: Some(team(2)), at: at_ };
+        let to_second =
+            ClueEvent::Transferred { from: operator(1), to: operator(2), team_id: Some(team(2)), at: at_ };
         world.on_clue(1, 1, "sales", to_second);
         world.catch_up().await;
         let any = ClueFilter::default();
@@ -37,12 +38,21 @@ async fn a_clue_takes_its_past_along_to_whoever_has_it_now() {
         assert_eq!(listed(&world, &agent(2), &of(1), first).await, [1]);
         assert_eq!(listed(&world, &agent(2), &of(2), first).await, [] as [u128; 0]);
 
-        world.on_clue(1, 1, "sales", ClueEvent::Released { operator_id: operator(2), at: at(60), note: None });
+        world.on_clue(
+            1,
+            1,
+            "sales",
+            ClueEvent::Released { operator_id: operator(2), at: at(60), note: None },
+        );
         world.catch_up().await;
         let pooled = clue_at(&world, &agent(1), 1, first).await.unwrap();
         assert_eq!(pooled.sight, Sight::Masked, "what one may claim now is masked in the past too");
         assert_eq!(pooled.customer_name, Some(Shown::Masked("欧**".into())));
-        assert_eq!(listed(&world, &agent(2), &any, first).await, [] as [u128; 0], "pooled clues are in no list");
+        assert_eq!(
+            listed(&world, &agent(2), &any, first).await,
+            [] as [u128; 0],
+            "pooled clues are in no list"
+        );
         let bi = viewer(5, Role::Bi, &["sales"], &[]);
         assert_eq!(clue_at(&world, &bi, 1, first).await.unwrap().customer_name, Some(Shown::Redacted));
         for nobody in [viewer(5, Role::Manager, &["service"], &[]), Viewer::default()] {
@@ -50,7 +60,8 @@ async fn a_clue_takes_its_past_along_to_whoever_has_it_now() {
             assert_eq!(listed(&world, &nobody, &any, first).await, [] as [u128; 0]);
             let customers = history(&world.db).customers_at(&nobody, &[customer(1)], first).await.unwrap();
             assert!(customers.is_empty());
-            let changes = history(&world.db).of_customer(&nobody, customer(1), None, &Paging::first(10)).await;
+            let changes =
+                history(&world.db).of_customer(&nobody, customer(1), None, &Paging::first(10)).await;
             assert!(changes.unwrap().edges.is_empty());
         }
         let name = ClueFilter { name: Some("欧".into()), ..any };
@@ -84,9 +95,11 @@ async fn an_erasure_reaches_every_state_in_the_live_and_in_the_retired_copy() {
                 let columns = table.columns.iter().filter(|column| column.kind == crate::sql::Kind::Text);
                 for column in columns {
                     let name = table.named(suffix);
-                    let sql = format!("SELECT count(*) FROM {name} WHERE {} LIKE '%anarienvogel%'", column.name);
+                    let sql =
+                        format!("SELECT count(*) FROM {name} WHERE {} LIKE '%anarienvogel%'", column.name);
                     assert_eq!(world.number(&sql).await, 0, "{name}.{}", column.name);
-                    let sql = format!("SELECT count(*) FROM {name} WHERE {} LIKE '%13712345678%'", column.name);
+                    let sql =
+                        format!("SELECT count(*) FROM {name} WHERE {} LIKE '%13712345678%'", column.name);
                     assert_eq!(world.number(&sql).await, 0, "{name}.{}", column.name);
                 }
             }

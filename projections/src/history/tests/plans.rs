@@ -94,7 +94,8 @@ async fn no_order_of_the_past_sorts_or_scans_more_than_what_is_few() {
         for (who, viewer) in &viewers {
             for (what, filter) in &filters {
                 for order in orders {
-                    let parts = history(&world.db).past_parts(viewer, filter, &[], order, &moment).await.unwrap();
+                    let parts =
+                        history(&world.db).past_parts(viewer, filter, &[], order, &moment).await.unwrap();
                     assert!(parts.len() <= 20, "{who} by {what}: {} parts", parts.len());
                     let select = CLUE_PAST.columns_of("c");
                     let column = format!("c.{}", order.column());
@@ -103,7 +104,8 @@ async fn no_order_of_the_past_sorts_or_scans_more_than_what_is_few() {
                         let listing = listing(order, moment.position, &select, &sort);
                         let predicate: Predicate<'_> = Box::new(move |sql| part.push(sql));
                         for paging in [Paging::first(20), Paging::Backward { last: 20, before: None }] {
-                            let plan = explain(&world.db, &listing, std::slice::from_ref(&predicate), &paging).await;
+                            let plan =
+                                explain(&world.db, &listing, std::slice::from_ref(&predicate), &paging).await;
                             let case = format!("{who} by {what}, {order:?}: {plan:#?}");
                             for step in &plan {
                                 assert!(!step.contains("Seq Scan"), "{case}");
@@ -119,7 +121,8 @@ async fn no_order_of_the_past_sorts_or_scans_more_than_what_is_few() {
         // What is few is found by its key.
         let few = Moment { position: Position::new(CLUES + 300), ..moment };
         let viewer = Viewer::system();
-        let parts = history(&world.db).past_parts(&viewer, &filters[0].1, &[], ClueOrder::Star, &few).await.unwrap();
+        let parts =
+            history(&world.db).past_parts(&viewer, &filters[0].1, &[], ClueOrder::Star, &few).await.unwrap();
         let part = parts.iter().find(|part| !part.walks()).unwrap();
         let select = CLUE_PAST.columns_of("c");
         let listing = listing(ClueOrder::Star, few.position, &select, &["c.star"]);

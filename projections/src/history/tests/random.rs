@@ -95,10 +95,13 @@ fn step(world: &World, random: &mut Random, made: &mut Made) {
         }
         13 => {
             let purpose = key("marketing");
-            world.on_customer(customer, match random.below(2) {
-                0 => CustomerEvent::ConsentGiven { purpose },
-                _ => CustomerEvent::ConsentWithdrawn { purpose },
-            });
+            world.on_customer(
+                customer,
+                match random.below(2) {
+                    0 => CustomerEvent::ConsentGiven { purpose },
+                    _ => CustomerEvent::ConsentWithdrawn { purpose },
+                },
+            );
         }
         _ if random.below(8) == 0 => {
             made.erased.insert(of);
@@ -158,7 +161,9 @@ async fn present(world: &World) -> Shot {
     Shot {
         lists,
         clues: found.collect(),
-        customers: sorted(CustomerQuery::new(world.db.clone(), index).by_ids(&all, &customers).await.unwrap()),
+        customers: sorted(
+            CustomerQuery::new(world.db.clone(), index).by_ids(&all, &customers).await.unwrap(),
+        ),
         of_customers: list.of_customers(&all, &customers).await.unwrap().into_iter().collect(),
     }
 }
@@ -204,7 +209,12 @@ async fn past(world: &World, position: Position) -> Shot {
         lists,
         clues: found.collect(),
         customers: sorted(query.customers_at(&all, &customers, position).await.unwrap()),
-        of_customers: query.clues_of_customers_at(&all, &customers, position).await.unwrap().into_iter().collect(),
+        of_customers: query
+            .clues_of_customers_at(&all, &customers, position)
+            .await
+            .unwrap()
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -247,7 +257,12 @@ async fn the_past_is_what_the_present_was_at_every_position() {
             let mut made = Made::default();
             world.define_line("sales");
             for n in 1..=CUSTOMERS {
-                world.register(n.into(), "sales", NAMES[usize::try_from(n).unwrap()], &format!("+861380013800{n}"));
+                world.register(
+                    n.into(),
+                    "sales",
+                    NAMES[usize::try_from(n).unwrap()],
+                    &format!("+861380013800{n}"),
+                );
             }
             let mut shots: Vec<(Position, Shot)> = Vec::new();
             for round in 0..12 {
