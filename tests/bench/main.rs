@@ -10,6 +10,8 @@ mod cluster;
 mod limits;
 mod lists;
 mod load;
+mod log_append;
+mod memory;
 mod mutations;
 mod plain;
 mod rebuild;
@@ -22,13 +24,18 @@ mod stock;
 mod stock_customers;
 mod wire;
 
+use std::process::ExitCode;
+
 use report::Report;
 
 /// The allocator of the program; every contender of this process has it too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {
+fn main() -> ExitCode {
+    if memory::is_program() {
+        return api::run();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -40,6 +47,9 @@ fn main() {
         let mut report = Report::default();
         if wanted("append") {
             append::on_postgres(&mut report).await;
+        }
+        if wanted("log") {
+            log_append::run(&mut report).await;
         }
         if wanted("sqlite") {
             append::on_sqlite(&mut report).await;
@@ -59,6 +69,11 @@ fn main() {
         if wanted("lists") {
             lists::run(&mut report).await;
         }
+        // Not with the others, for it takes as long as all of them.
+        if only.iter().any(|only| only == "memory") {
+            memory::run(&mut report).await;
+        }
         report.print();
     });
+    ExitCode::SUCCESS
 }
