@@ -112,24 +112,34 @@ impl Sealer {
     pub async fn run(mut self, interval: Duration, mut stop: watch::Receiver<bool>) {
         loop {
             let last = *stop.borrow_and_update();
-            match self.seal_all().await {
+            let behind = match self.seal().await {
                 Ok(Sealed::Signed(checkpoint)) => {
                     tracing::info!(position = checkpoint.size, "the log is signed");
+                    self.is_far_behind(checkpoint.size).await
                 }
-                Ok(Sealed::Already(_) | Sealed::Busy) => {}
+                Ok(Sealed::Already(_) | Sealed::Busy) => false,
                 Err(error) => {
                     metrics::counter!("log_seal_failures").increment(1);
                     tracing::error!(%error, "the log is not signed");
+                    false
                 }
-            }
+            };
             if last {
                 return;
+            }
+            if behind {
+                continue;
             }
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
                 changed = stop.changed() => if changed.is_err() { return },
             }
         }
+    }
+
+    /// Whether a whole step is left to sign, so that there is no reason to wait.
+    async fn is_far_behind(&self, size: u64) -> bool {
+        self.log.head().await.is_ok_and(|head| head.position >= position(size).plus(STEP))
     }
 
     /// Signs everything that the log holds now, with as many checkpoints as that takes.
