@@ -48,7 +48,7 @@ use {on_either_replica, on_replica};
 struct Ticking(AtomicI64);
 
 impl Ticking {
-    fn new() -> SharedClock {
+    fn clock() -> SharedClock {
         Arc::new(Self(AtomicI64::new(1_777_636_800_000_000)))
     }
 }
@@ -79,7 +79,7 @@ async fn open(store: &EventStoreStore, replica: &Store) -> Result<Arc<dyn EventL
 
 async fn open_at(address: &EventStoreAddress, replica: &Store) -> Result<Arc<dyn EventLog>, EventStoreError> {
     let place = replica.place();
-    Ok(Arc::new(EventStoreLog::connect(address, &place.as_place(), Ticking::new()).await?))
+    Ok(Arc::new(EventStoreLog::connect(address, &place.as_place(), Ticking::clock()).await?))
 }
 
 /// Opens the log with its replica.

@@ -29,7 +29,7 @@ async fn refused(url: &str) -> EventStoreError {
     let address = EventStoreAddress::new(url, "log").expect("an address");
     let replica = Store::fresh(Backend::Sqlite).await;
     let place = replica.place();
-    match EventStoreLog::connect(&address, &place.as_place(), Ticking::new()).await {
+    match EventStoreLog::connect(&address, &place.as_place(), Ticking::clock()).await {
         Ok(_) => panic!("it must not open"),
         Err(error) => error,
     }
