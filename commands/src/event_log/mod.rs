@@ -30,8 +30,8 @@ use domain::{Instant, Position};
 use tokio::sync::watch;
 
 pub use append::{
-    Append, AppendError, Appended, CommandRecord, KeyClaim, KeyHolder, NewEvent, StoredCommand, StreamAppend,
-    UniqueKey, WrappedKey,
+    Append, AppendError, Appended, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent, StoredCommand,
+    StreamAppend, UniqueKey, WrappedKey,
 };
 pub use postgres::PostgresLog;
 pub use replay::{REPLAY_PAGE, replay};
