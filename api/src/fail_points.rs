@@ -8,12 +8,16 @@
 //! code.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
 /// What to do where: `NAME=kill:3` at the third time that `NAME` is passed, `NAME=stop:1`; several
 /// with commas between.
 const VARIABLE: &str = "FAIL_POINTS";
+
+/// How long a signal takes at most to be taken.
+const TAKEN: Duration = Duration::from_millis(500);
 
 /// Arms the fail points that the environment names.
 pub(crate) fn arm() -> Result<(), String> {
@@ -38,8 +42,10 @@ fn arm_one(order: &str) -> Result<(), String> {
     fail::cfg_callback(name, move || {
         if passed.fetch_add(1, Ordering::SeqCst) + 1 == times {
             eprintln!("fail point {told} reached");
-            // Nobody can refuse a signal to itself.
+            // Nobody can refuse a signal to itself. Another thread may be the one that takes it: this one
+            // must not pass before it has come.
             let _ = kill_process(getpid(), signal);
+            std::thread::sleep(TAKEN);
         }
     })
 }

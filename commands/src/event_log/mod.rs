@@ -32,8 +32,8 @@ use domain::{Instant, Position};
 use tokio::sync::watch;
 
 pub use append::{
-    Append, AppendError, Appended, CommandRecord, KeyClaim, KeyHolder, NewEvent, StoredCommand, StreamAppend,
-    UniqueKey, WrappedKey,
+    Append, AppendError, Appended, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent, StoredCommand,
+    StreamAppend, UniqueKey, WrappedKey,
 };
 pub use eventstoredb::{AddressError, EventStoreAddress, EventStoreError, EventStoreLog};
 pub use postgres::PostgresLog;

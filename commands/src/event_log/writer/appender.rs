@@ -125,7 +125,7 @@ impl Permit {
     pub fn submit(self, append: Append) -> PendingAppend {
         let (reply, result) = oneshot::channel();
         let adds_to = append.streams.iter().map(|entry| hash(&entry.stream)).collect();
-        let decided_on = append.decided_on.iter().map(hash).collect();
+        let decided_on = append.decided_on.iter().map(|decided| hash(&decided.stream)).collect();
         // When the writer has ended, the request is dropped here and its reply with it.
         let _ = self.queue.send(Request { append, adds_to, decided_on, reply, _place: self.place });
         PendingAppend(result)
