@@ -52,21 +52,24 @@ struct ConsumersState {
 /// The routes `/consumers` and below.
 pub fn routes(events: EventsState, consumers: Consumers) -> Router {
     Router::new()
-        .route("/consumers", get(list).fallback(not_allowed))
-        .route("/consumers/{name}", get(show).put(create).delete(remove).fallback(not_allowed))
+        .route("/consumers", get(list).fallback(|id| not_allowed(id, "GET, HEAD")))
+        .route(
+            "/consumers/{name}",
+            get(show).put(create).delete(remove).fallback(|id| not_allowed(id, "GET, HEAD, PUT, DELETE")),
+        )
         // Not for HEAD: reading takes a lease.
-        .route("/consumers/{name}/events", on(MethodFilter::GET, read).fallback(not_allowed))
-        .route("/consumers/{name}/ack", post(acknowledge).fallback(not_allowed))
-        .route("/consumers/{name}/seek", post(seek).fallback(not_allowed))
+        .route("/consumers/{name}/events", on(MethodFilter::GET, read).fallback(|id| not_allowed(id, "GET")))
+        .route("/consumers/{name}/ack", post(acknowledge).fallback(|id| not_allowed(id, "POST")))
+        .route("/consumers/{name}/seek", post(seek).fallback(|id| not_allowed(id, "POST")))
         .layer(super::compression())
         .with_state(ConsumersState { events, consumers })
 }
 
-async fn not_allowed(Extension(RequestId(id)): Extension<RequestId>) -> Response {
+async fn not_allowed(Extension(RequestId(id)): Extension<RequestId>, allow: &'static str) -> Response {
     let message = "consumers are listed and read with GET, made with PUT, taken away with DELETE, acknowledged \
                    and set with POST";
-    HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
-        .response(id, MediaType::Json.content_type())
+    let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    HttpError { allow: Some(allow), ..error }.response(id, MediaType::Json.content_type())
 }
 
 fn answer(id: Uuid, result: Result<Response, HttpError>) -> Response {
@@ -258,7 +261,7 @@ async fn read(
     uri: Uri,
 ) -> Response {
     if method == Method::HEAD {
-        return not_allowed(Extension(RequestId(id))).await;
+        return not_allowed(Extension(RequestId(id)), "GET").await;
     }
     answer(id, deliver(&state, id, &name, &headers, &uri).await)
 }

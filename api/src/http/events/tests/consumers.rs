@@ -189,6 +189,12 @@ async fn wrong_requests_are_named_and_change_nothing() {
     }
     let head = world.consumers(BI, Method::HEAD, "/warehouse/events").send().await.unwrap();
     assert_eq!(head.status(), 405, "looking takes no lease");
+    assert_eq!(head.headers()["allow"], "GET");
+    let patch = answer(world.consumers(BI, Method::PATCH, "/warehouse")).await;
+    assert_eq!(
+        (patch.code(), &patch.headers["allow"]),
+        ("method_not_allowed", &"GET, HEAD, PUT, DELETE".parse().unwrap())
+    );
     for (path, body, code) in [
         ("/Warehouse", json!({}), "bad_name"),
         ("/other", json!({ "types": ["clue.nothing"] }), "bad_parameter"),
