@@ -27,7 +27,6 @@ use async_trait::async_trait;
 use domain::envelope::{RecordedEvent, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, ReadError};
-use domain::proof::StoredEvent;
 use domain::{Instant, Position};
 use tokio::sync::watch;
 

@@ -16,7 +16,6 @@ use super::disk::Disk;
 use super::process::{POLL, Setting};
 use super::proxy::Proxy;
 use crate::postgres::{Cluster, STANDBY, connect_patiently};
-use crate::stores::Backend;
 
 /// The line that everybody works in.
 pub const LINE: &str = "used-car-sales";
@@ -53,6 +52,15 @@ pub struct Site {
     /// Who may read the log.
     pub auditor: Person,
     folder: TempDir,
+}
+
+/// Which database things happen to. EventStoreDB has its double for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Files on a small disk.
+    Sqlite,
+    /// A cluster on a small disk behind a proxy.
+    Postgres,
 }
 
 /// A database that things can happen to.

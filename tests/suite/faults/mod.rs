@@ -1,7 +1,7 @@
 //! The program under faults, and a short run of every kind of them on each store.
 
+use tests::faults::site::Backend;
 use tests::faults::{Extent, Plan, run};
-use tests::stores::Backend;
 
 /// Decides the run that is part of every test. `TORTURE_SEED` takes another one.
 const SEED: u64 = 20_261_126;

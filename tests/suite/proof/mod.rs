@@ -82,13 +82,18 @@ impl Signed {
 
     /// What somebody does who holds the keys of the database.
     async fn tamper(&self, statements: &[&str]) {
-        let guards: &[&str] = match self.store {
-            Store::Sqlite(_) => &["DROP TRIGGER events_no_delete", "DROP TRIGGER events_no_update"],
-            Store::Postgres(_) => &["ALTER TABLE events DISABLE TRIGGER ALL"],
-        };
-        for sql in guards.iter().chain(statements) {
+        for sql in guards(&self.store).iter().chain(statements) {
             self.store.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
+    }
+}
+
+/// What takes the triggers of the database away.
+fn guards(store: &Store) -> &'static [&'static str] {
+    match store {
+        Store::Sqlite(_) => &["DROP TRIGGER events_no_delete", "DROP TRIGGER events_no_update"],
+        Store::Postgres(_) => &["ALTER TABLE events DISABLE TRIGGER ALL"],
+        Store::EventStore(stream) => guards(&stream.replica),
     }
 }
 

@@ -11,7 +11,7 @@ use domain::values::{Code, LineKey};
 use serde::Serialize;
 
 use super::access::View;
-use super::data::{self, NOT_JSON, Unreadable};
+use super::data::{self, Unreadable};
 
 /// What a line of an event holds beside its data; `docs/bi.md` is its dictionary.
 #[derive(Serialize)]
