@@ -62,8 +62,9 @@ impl PastPart<'_> {
                 part.push_arm(sql, part.arm(), true);
             }
         }
-        sql.push(&format!(" AND {} <= ", part.aside("c.position"))).bind(self.at.get());
-        sql.push(&format!(" AND {} > ", part.aside("c.until_position"))).bind(self.at.get());
+        // An expression, for else PostgreSQL may take the index of positions and sort the whole era.
+        sql.push(" AND c.position + 0 <= ").bind(self.at.get());
+        sql.push(" AND c.until_position + 0 > ").bind(self.at.get());
         push_now(sql, self.now.as_ref());
         for narrow in self.narrows {
             push_walked(sql, narrow, self.at);
