@@ -23,8 +23,8 @@ const LIST: &str = "query L($filter: ClueFilterInput, $sort: ClueSort, $first: I
   }
 }";
 
-const HISTORY: &str = "query H($id: ID!, $after: String) {
-  clue(id: $id) { history(first: 3, after: $after) { pageInfo { hasNextPage endCursor } edges { node {
+const HISTORY: &str = "query H($id: ID!, $after: String, $at: Position) {
+  clue(id: $id, atLeast: $at) { history(first: 3, after: $after) { pageInfo { hasNextPage endCursor } edges { node {
     kind position recordedAt occurredAt actorId system reason policyVersion commandId correlationId causationId
     originalCommandId causes { kind commandId }
     changes { field before { ...V } after { ...V } } } } } } }
@@ -166,13 +166,12 @@ async fn a_history_says_who_when_why_and_what() {
     let id = &clue["clueId"];
     let need = json!({ "clueId": id, "need": { "budgetMax": "9900 CNY", "note": "wants red" } });
     let need = world.done(agent, "setNeed", "SetNeedInput", need).await;
-    let query = "query W($id: ID!, $at: Position) { clue(id: $id, atLeast: $at) { id } }";
-    world.data(agent, query, json!({ "id": id, "at": need["position"] })).await;
 
     let mut changes: Vec<Value> = Vec::new();
     let mut after = Value::Null;
     loop {
-        let page = world.data(agent, HISTORY, json!({ "id": id, "after": after })).await;
+        let page =
+            world.data(agent, HISTORY, json!({ "id": id, "after": after, "at": need["position"] })).await;
         let history = &page["clue"]["history"];
         changes.extend(history["edges"].as_array().unwrap().iter().map(|edge| edge["node"].clone()));
         after = history["pageInfo"]["endCursor"].clone();

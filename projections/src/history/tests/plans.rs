@@ -71,6 +71,13 @@ async fn fill(db: &Database) {
     db.run("ANALYZE").await.unwrap();
 }
 
+/// Whether PostgreSQL expects to read a few pages of an index: an era of a handful of states may be sorted.
+fn reads_little(plan: &[String]) -> bool {
+    let cost = |step: &String| step.split_once("..")?.1.split_once(' ')?.0.parse::<f64>().ok();
+    let scans = plan.iter().filter(|step| step.contains("Index Scan"));
+    scans.map(cost).all(|cost| cost.is_some_and(|cost| cost < 20.0))
+}
+
 #[tokio::test]
 async fn no_order_of_the_past_sorts_or_scans_more_than_what_is_few() {
     on_each_database(|world| async move {
@@ -110,7 +117,8 @@ async fn no_order_of_the_past_sorts_or_scans_more_than_what_is_few() {
                             for step in &plan {
                                 assert!(!step.contains("Seq Scan"), "{case}");
                                 assert!(!step.contains("SCAN c"), "{case}");
-                                assert!(!step.contains("Sort") && !step.contains("TEMP B-TREE"), "{case}");
+                                assert!(!step.contains("Sort") || reads_little(&plan), "{case}");
+                                assert!(!step.contains("TEMP B-TREE"), "{case}");
                                 assert!(!step.contains("Bitmap"), "{case}");
                             }
                         }
