@@ -62,9 +62,10 @@ impl PastPart<'_> {
                 part.push_arm(sql, part.arm(), true);
             }
         }
-        // An expression, for else PostgreSQL may take the index of positions and sort the whole era.
-        sql.push(" AND c.position + 0 <= ").bind(self.at.get());
-        sql.push(" AND c.until_position + 0 > ").bind(self.at.get());
+        // No index serves this form, for else PostgreSQL may take the index of positions and sort the
+        // whole era; it knows all the same how many states there are.
+        sql.push(" AND (c.position <= ").bind(self.at.get()).push(") IS TRUE");
+        sql.push(" AND (c.until_position > ").bind(self.at.get()).push(") IS TRUE");
         push_now(sql, self.now.as_ref());
         for narrow in self.narrows {
             push_walked(sql, narrow, self.at);
