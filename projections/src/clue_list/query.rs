@@ -220,13 +220,17 @@ impl ClueListQuery {
         limit: usize,
     ) -> Result<(Vec<ClueItem>, Position), QueryError> {
         let columns = CLUE_LIST.columns_of("c");
+        // One event may change several clues: a page ends with all of them, however many.
         let sql = format!(
-            "SELECT {columns} FROM clue_list c WHERE c.position > $1 ORDER BY c.position, c.clue_id LIMIT $2"
+            "SELECT {columns} FROM clue_list c WHERE c.position > $1 AND c.position <= coalesce((\
+             SELECT position FROM clue_list WHERE position > $1 ORDER BY position LIMIT 1 OFFSET $2), \
+             {end}) ORDER BY c.position, c.clue_id",
+            end = i64::MAX
         );
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let others = i64::try_from(limit.saturating_sub(1)).unwrap_or(i64::MAX);
         let mut covered = after;
         let mut items = Vec::new();
-        for row in self.db.fetch(&sql, &[after.get().into(), limit.into()]).await? {
+        for row in self.db.fetch(&sql, &[after.get().into(), others.into()]).await? {
             let row = ClueRow::from_row(&row)?;
             covered = row.position;
             items.extend(show(row, viewer));
