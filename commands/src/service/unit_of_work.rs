@@ -156,8 +156,8 @@ impl<'a> UnitOfWork<'a> {
             None => (self.load_stored::<A>(&stream).await?, false),
         };
         let loaded = state(&entry.state);
-        let Entry { revision, state, by } = entry;
-        let open = Open { loaded: revision, known, by, state, events: Vec::new() };
+        let Entry { revision: loaded, state, by } = entry;
+        let open = Open { loaded, known, by, state, events: Vec::new() };
         self.streams.insert(stream, open);
         loaded
     }
