@@ -9,7 +9,6 @@ mod backup;
 mod command_service;
 mod erasure;
 mod eventstore;
-mod faults;
 mod import;
 mod outage;
 mod proof;
