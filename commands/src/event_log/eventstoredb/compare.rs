@@ -2,9 +2,9 @@
 
 use domain::Position;
 use domain::ports::ReadError;
+use domain::proof::StoredEvent;
 
 use super::super::verify::LogFault;
-use super::entry::Row;
 use super::replica::Replica;
 use super::source::Source;
 use super::unavailable;
@@ -53,7 +53,7 @@ pub(super) async fn difference<R: Replica>(
         let here = replica.rows(after, there.len().max(1)).await.map_err(unavailable)?;
         let mut rows = here.iter();
         for entry in there {
-            let (position, row) = (Position::new(entry.row.position), rows.next());
+            let (position, row) = (entry.row.position, rows.next());
             if position > until {
                 return Ok(None);
             }
@@ -76,7 +76,7 @@ pub(super) async fn difference<R: Replica>(
 }
 
 /// What differs, by name: the values may say something about a person.
-fn differs(here: &Row, there: &Row) -> Option<String> {
+fn differs(here: &StoredEvent, there: &StoredEvent) -> Option<String> {
     let pairs = [
         ("position", here.position == there.position),
         (

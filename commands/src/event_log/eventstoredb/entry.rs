@@ -6,8 +6,10 @@ use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use domain::envelope::Revision;
 use domain::ids::EventId;
 use domain::ports::ReadError;
+use domain::proof::StoredEvent;
 use domain::{Instant, Position};
 use eventstore::{EventData, RecordedEvent};
 use serde::{Deserialize, Serialize};
@@ -19,26 +21,12 @@ use super::super::append::{Append, KeyClaim, KeyHolder, NewEvent, StreamAppend, 
 /// The format of envelopes that this program writes, and the newest one that it reads.
 const FORMAT: u32 = 1;
 
-/// An event as the table `events` holds it, byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Row {
-    pub position: i64,
-    pub aggregate_type: String,
-    pub aggregate_id: String,
-    pub sequence: i64,
-    pub event_type: String,
-    pub event_version: String,
-    pub recorded_at: i64,
-    pub payload: String,
-    pub metadata: String,
-}
-
 /// An event of the log with what came with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Entry {
     /// Its id in EventStoreDB. The same append sent again has the same ids, so that it is recognised.
     pub id: Uuid,
-    pub row: Row,
+    pub row: StoredEvent,
     /// The epoch of its writer: for whoever looks for what went wrong; nothing is decided on it.
     pub epoch: i64,
     /// Commands that ended with it.
@@ -135,7 +123,7 @@ pub(super) fn lay_out(
             for event in &stream.events {
                 revision = revision.next();
                 let position = base.plus(entries.len() + 1);
-                let row = row(stream, event, revision.get(), position, recorded_at);
+                let row = row(stream, event, revision, position, recorded_at);
                 entries.push(Entry { id: id_of(event, &mut ids)?, row, epoch, commands: Vec::new() });
             }
         }
@@ -154,20 +142,20 @@ pub(super) fn lay_out(
 fn row(
     stream: &StreamAppend,
     event: &NewEvent,
-    sequence: i64,
+    sequence: Revision,
     position: Position,
     recorded_at: Instant,
-) -> Row {
-    Row {
-        position: position.get(),
-        aggregate_type: stream.stream.aggregate_type().to_owned(),
-        aggregate_id: stream.stream.id().to_owned(),
+) -> StoredEvent {
+    StoredEvent {
+        position,
+        aggregate_type: stream.stream.aggregate_type().into(),
+        aggregate_id: stream.stream.id().into(),
         sequence,
-        event_type: event.event_type.to_owned(),
-        event_version: event.event_version.clone(),
-        recorded_at: recorded_at.micros(),
-        payload: event.payload.clone(),
-        metadata: event.metadata.clone(),
+        event_type: event.event_type.into(),
+        event_version: event.event_version.as_str().into(),
+        recorded_at,
+        payload: event.payload.as_str().into(),
+        metadata: event.metadata.as_str().into(),
     }
 }
 
@@ -213,13 +201,13 @@ impl Entry {
         let row = self.row;
         let envelope = Envelope {
             format: FORMAT,
-            aggregate_type: row.aggregate_type,
-            aggregate_id: row.aggregate_id,
-            sequence: row.sequence,
-            event_version: row.event_version,
-            recorded_at: row.recorded_at,
+            aggregate_type: row.aggregate_type.into(),
+            aggregate_id: row.aggregate_id.into(),
+            sequence: row.sequence.get(),
+            event_version: row.event_version.into(),
+            recorded_at: row.recorded_at.micros(),
             epoch: self.epoch,
-            metadata: row.metadata,
+            metadata: row.metadata.into(),
             commands: self.commands,
         };
         let envelope = serde_json::to_vec(&envelope).map_err(|error| error.to_string())?;
@@ -227,8 +215,8 @@ impl Entry {
         // parser would cut is not called JSON.
         let json = serde_json::from_str::<&RawValue>(&row.payload).ok();
         let event = match json.filter(|json| json.get().len() == row.payload.len()) {
-            Some(json) => EventData::json(&row.event_type, &json).map_err(|error| error.to_string())?,
-            None => EventData::binary(&row.event_type, row.payload.into_bytes().into()),
+            Some(json) => EventData::json(&*row.event_type, &json).map_err(|error| error.to_string())?,
+            None => EventData::binary(&*row.event_type, row.payload.into_string().into_bytes().into()),
         };
         Ok(event.id(self.id).metadata(envelope.into()))
     }
@@ -245,16 +233,16 @@ impl Entry {
             return Err(corrupt(format!("a newer program wrote it, in format {}", envelope.format)));
         }
         let payload = std::str::from_utf8(&event.data).map_err(|error| corrupt(error.to_string()))?;
-        let row = Row {
-            position: position.get(),
-            aggregate_type: envelope.aggregate_type,
-            aggregate_id: envelope.aggregate_id,
-            sequence: envelope.sequence,
-            event_type: event.event_type.clone(),
-            event_version: envelope.event_version,
-            recorded_at: envelope.recorded_at,
-            payload: payload.to_owned(),
-            metadata: envelope.metadata,
+        let row = StoredEvent {
+            position,
+            aggregate_type: envelope.aggregate_type.into(),
+            aggregate_id: envelope.aggregate_id.into(),
+            sequence: Revision::new(envelope.sequence),
+            event_type: event.event_type.as_str().into(),
+            event_version: envelope.event_version.into(),
+            recorded_at: Instant::from_micros(envelope.recorded_at),
+            payload: payload.into(),
+            metadata: envelope.metadata.into(),
         };
         Ok(Self { id: event.id, row, epoch: envelope.epoch, commands: envelope.commands })
     }

@@ -40,7 +40,7 @@ use crate::backup::Place;
 use crate::clock::SharedClock;
 
 pub use address::{AddressError, EventStoreAddress};
-pub(super) use entry::{Entry, Outcome, Row};
+pub(super) use entry::{Entry, Outcome};
 pub(super) use replica::{Replica, Staged};
 use source::Source;
 use writer::{EventStoreWriter, catch_up};

@@ -2,11 +2,12 @@
 //! batch is decided on.
 
 use async_trait::async_trait;
+use domain::proof::StoredEvent;
 use domain::{Instant, Position};
 
 use super::super::append::Append;
 use super::super::writer::{Backend, BatchError, Committed};
-use super::entry::{Entry, Row};
+use super::entry::Entry;
 
 /// A batch that lies in an open transaction, which holds the head.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub(in super::super) trait Replica: Backend {
     async fn become_replica(&mut self, stream: &str) -> Result<(), BatchError>;
 
     /// Up to `limit` of its events behind `after`, in order.
-    async fn rows(&mut self, after: Position, limit: usize) -> Result<Vec<Row>, BatchError>;
+    async fn rows(&mut self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, BatchError>;
 
     /// Stores the new data keys of a batch for good, before its events can be anywhere. A key that is
     /// there already stays: it is the same one.

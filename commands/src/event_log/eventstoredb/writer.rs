@@ -122,7 +122,7 @@ pub(super) async fn catch_up<R: Replica>(replica: &mut R, source: &mut Source) -
         let Some(last) = entries.last() else { return Ok(taken) };
         let to = last.row.position;
         match replica.apply(after, &entries).await {
-            Ok(true) => tracing::debug!(%after, to, "the replica took events of the stream"),
+            Ok(true) => tracing::debug!(%after, %to, "the replica took events of the stream"),
             Ok(false) => {}
             Err(BatchError::Refused) => {
                 let reason = "the replica holds something else than the stream in EventStoreDB";

@@ -17,8 +17,8 @@ use domain::ports::{EventReader, Head, ReadError};
 use domain::proof::StoredEvent;
 use domain::{Instant, Position};
 use futures::TryStreamExt;
-use sqlx::Row;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolCopyExt, PgPoolOptions, PgRow};
+use sqlx::{PgExecutor, Row};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::{StreamRepository, recorded, wrapped_key};
@@ -175,16 +175,24 @@ impl From<Malformed> for ReadError {
     }
 }
 
+/// Up to `limit` rows of [`COLUMNS`] behind `after`.
+async fn page<'e>(
+    database: impl PgExecutor<'e>,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+    sqlx::query(&sql)
+        .bind(after.get())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(database)
+        .await
+}
+
 #[async_trait]
 impl EventReader for PostgresLog {
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
-        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let rows = sqlx::query(&sql)
-            .bind(after.get())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?;
+        let rows = page(&self.readers, after, limit).await.map_err(unavailable)?;
         let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
         dense(after, &events)?;
         Ok(events)
@@ -218,13 +226,7 @@ impl EventReader for PostgresLog {
     }
 
     async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
-        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let rows = sqlx::query(&sql)
-            .bind(after.get())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?;
+        let rows = page(&self.readers, after, limit).await.map_err(unavailable)?;
         Ok(rows.iter().map(stored).collect())
     }
 

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use domain::proof::StoredEvent;
 use domain::{Instant, Position};
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 use sqlx::{Executor, Row};
 
 use super::super::append::Append;
 use super::super::columns::Columns;
-use super::super::eventstoredb::{Entry, Outcome, Replica, Row as Stored, Staged};
+use super::super::eventstoredb::{Entry, Outcome, Replica, Staged};
 use super::super::writer::{Backend, BatchError};
-use super::SOURCE;
 use super::writer::{PgWriter, in_time};
+use super::{SOURCE, page, stored};
 
 #[async_trait]
 impl Replica for PgWriter {
@@ -40,15 +41,9 @@ impl Replica for PgWriter {
         Ok(())
     }
 
-    async fn rows(&mut self, after: Position, limit: usize) -> Result<Vec<Stored>, BatchError> {
-        let rows = sqlx::query(
-            "SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, recorded_at, \
-             payload::text, metadata::text FROM events WHERE position > $1 ORDER BY position LIMIT $2",
-        )
-        .bind(after.get())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut self.connection);
-        Ok(in_time(rows).await?.iter().map(stored).collect())
+    async fn rows(&mut self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, BatchError> {
+        let rows = in_time(page(&mut self.connection, after, limit)).await?;
+        Ok(rows.iter().map(stored).collect())
     }
 
     async fn store_keys(&mut self, batch: &[&Append], now: Instant) -> Result<(), BatchError> {
@@ -117,20 +112,6 @@ impl Replica for PgWriter {
     }
 }
 
-fn stored(row: &PgRow) -> Stored {
-    Stored {
-        position: row.get(0),
-        aggregate_type: row.get(1),
-        aggregate_id: row.get(2),
-        sequence: row.get(3),
-        event_type: row.get(4),
-        event_version: row.get(5),
-        recorded_at: row.get(6),
-        payload: row.get(7),
-        metadata: row.get(8),
-    }
-}
-
 /// Takes events of the stream within a transaction; `false` when the head is not where they follow.
 async fn take(
     connection: &mut PgConnection,
@@ -142,8 +123,8 @@ async fn take(
         "UPDATE log_head SET position = $1, recorded_at = GREATEST(recorded_at, $2) \
          WHERE id = 1 AND position = $3",
     )
-    .bind(last.row.position)
-    .bind(last.row.recorded_at)
+    .bind(last.row.position.get())
+    .bind(last.row.recorded_at.micros())
     .bind(after.get())
     .execute(&mut *connection)
     .await?;
@@ -168,8 +149,9 @@ async fn take(
 }
 
 async fn insert_events(connection: &mut PgConnection, entries: &[Entry]) -> Result<(), sqlx::Error> {
-    let texts = |of: fn(&Stored) -> &str| entries.iter().map(|entry| of(&entry.row)).collect::<Vec<_>>();
-    let numbers = |of: fn(&Stored) -> i64| entries.iter().map(|entry| of(&entry.row)).collect::<Vec<_>>();
+    let texts = |of: fn(&StoredEvent) -> &str| entries.iter().map(|entry| of(&entry.row)).collect::<Vec<_>>();
+    let numbers =
+        |of: fn(&StoredEvent) -> i64| entries.iter().map(|entry| of(&entry.row)).collect::<Vec<_>>();
     sqlx::query(
         "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
          metadata, position, recorded_at) SELECT t, i, s, y, v, p::json, m::json, n, r \
@@ -178,13 +160,13 @@ async fn insert_events(connection: &mut PgConnection, entries: &[Entry]) -> Resu
     )
     .bind(texts(|row| &row.aggregate_type))
     .bind(texts(|row| &row.aggregate_id))
-    .bind(numbers(|row| row.sequence))
+    .bind(numbers(|row| row.sequence.get()))
     .bind(texts(|row| &row.event_type))
     .bind(texts(|row| &row.event_version))
     .bind(texts(|row| &row.payload))
     .bind(texts(|row| &row.metadata))
-    .bind(numbers(|row| row.position))
-    .bind(numbers(|row| row.recorded_at))
+    .bind(numbers(|row| row.position.get()))
+    .bind(numbers(|row| row.recorded_at.micros()))
     .execute(connection)
     .await?;
     Ok(())
@@ -195,7 +177,7 @@ async fn insert_commands(connection: &mut PgConnection, entries: &[Entry]) -> Re
     // The last of each id: one statement writes no row twice.
     let mut last: BTreeMap<&str, (&Outcome, i64)> = BTreeMap::new();
     for entry in entries {
-        last.extend(entry.commands.iter().map(|of| (of.id.as_str(), (of, entry.row.recorded_at))));
+        last.extend(entry.commands.iter().map(|of| (of.id.as_str(), (of, entry.row.recorded_at.micros()))));
     }
     let ids: Vec<&str> = last.keys().copied().collect();
     // Not an upsert: the program has no right to change a row of these.

@@ -16,7 +16,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Connection, Row};
+use sqlx::{Connection, Row, SqliteExecutor};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::{StreamRepository, recorded};
@@ -160,16 +160,24 @@ const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_t
 /// The stream of EventStoreDB that the log is a replica of.
 const SOURCE: &str = "SELECT stream FROM log_source WHERE id = 1";
 
+/// Up to `limit` rows of [`COLUMNS`] behind `after`.
+async fn page<'e>(
+    database: impl SqliteExecutor<'e>,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+    sqlx::query(&sql)
+        .bind(after.get())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(database)
+        .await
+}
+
 #[async_trait]
 impl EventReader for SqliteLog {
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
-        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let rows = sqlx::query(&sql)
-            .bind(after.get())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?;
+        let rows = page(&self.readers, after, limit).await.map_err(unavailable)?;
         let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
         dense(after, &events)?;
         Ok(events)
@@ -197,13 +205,7 @@ impl EventReader for SqliteLog {
     }
 
     async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
-        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let rows = sqlx::query(&sql)
-            .bind(after.get())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?;
+        let rows = page(&self.readers, after, limit).await.map_err(unavailable)?;
         Ok(rows.iter().map(stored).collect())
     }
 

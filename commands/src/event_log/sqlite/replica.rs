@@ -1,16 +1,17 @@
 //! SQLite as the replica of a log that is in EventStoreDB.
 
 use async_trait::async_trait;
+use domain::proof::StoredEvent;
 use domain::{Instant, Position};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Executor, Row};
 
 use super::super::append::Append;
 use super::super::columns::Columns;
-use super::super::eventstoredb::{Entry, Outcome, Replica, Row as Stored, Staged};
+use super::super::eventstoredb::{Entry, Outcome, Replica, Staged};
 use super::super::writer::{Backend, BatchError};
 use super::writer::{SqliteWriter, batch_error, chunks, lay_down, places};
-use super::{COLUMNS, SOURCE};
+use super::{COLUMNS, SOURCE, page, stored};
 
 #[async_trait]
 impl Replica for SqliteWriter {
@@ -38,14 +39,8 @@ impl Replica for SqliteWriter {
         Ok(())
     }
 
-    async fn rows(&mut self, after: Position, limit: usize) -> Result<Vec<Stored>, BatchError> {
-        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let rows = sqlx::query(&sql)
-            .bind(after.get())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(batch_error)?;
+    async fn rows(&mut self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, BatchError> {
+        let rows = page(&mut self.connection, after, limit).await.map_err(batch_error)?;
         Ok(rows.iter().map(stored).collect())
     }
 
@@ -129,20 +124,6 @@ async fn take_over(connection: &mut SqliteConnection, stream: &str) -> Result<i6
     Ok(sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(connection).await?.get(0))
 }
 
-fn stored(row: &SqliteRow) -> Stored {
-    Stored {
-        position: row.get(0),
-        aggregate_type: row.get(1),
-        aggregate_id: row.get(2),
-        sequence: row.get(3),
-        event_type: row.get(4),
-        event_version: row.get(5),
-        recorded_at: row.get(6),
-        payload: row.get(7),
-        metadata: row.get(8),
-    }
-}
-
 /// Takes events of the stream within a transaction; `false` when the head is not where they follow.
 async fn take(
     connection: &mut SqliteConnection,
@@ -153,8 +134,8 @@ async fn take(
     let moved = sqlx::query(
         "UPDATE log_head SET position = $1, recorded_at = max(recorded_at, $2) WHERE id = 1 AND position = $3",
     )
-    .bind(last.row.position)
-    .bind(last.row.recorded_at)
+    .bind(last.row.position.get())
+    .bind(last.row.recorded_at.micros())
     .bind(after.get())
     .execute(&mut *connection)
     .await?;
@@ -166,21 +147,21 @@ async fn take(
         let mut query = sqlx::query(&sql);
         for Entry { row, .. } in &entries[chunk] {
             query = query
-                .bind(row.position)
-                .bind(&row.aggregate_type)
-                .bind(&row.aggregate_id)
-                .bind(row.sequence)
-                .bind(&row.event_type)
-                .bind(&row.event_version)
-                .bind(row.recorded_at)
-                .bind(&row.payload)
-                .bind(&row.metadata);
+                .bind(row.position.get())
+                .bind(&*row.aggregate_type)
+                .bind(&*row.aggregate_id)
+                .bind(row.sequence.get())
+                .bind(&*row.event_type)
+                .bind(&*row.event_version)
+                .bind(row.recorded_at.micros())
+                .bind(&*row.payload)
+                .bind(&*row.metadata);
         }
         query.execute(&mut *connection).await?;
     }
     for entry in entries {
         for outcome in &entry.commands {
-            take_outcome(connection, outcome, entry.row.recorded_at).await?;
+            take_outcome(connection, outcome, entry.row.recorded_at.micros()).await?;
         }
     }
     Ok(true)
