@@ -11,9 +11,12 @@ pub mod auth;
 mod cli;
 pub mod config;
 pub mod demo;
+#[cfg(feature = "fail-points")]
+mod fail_points;
 pub mod graphql;
 pub mod http;
 pub mod keys;
+pub mod proofs;
 pub mod telemetry;
 
 pub use cli::run;

@@ -13,14 +13,17 @@ mod load;
 mod log_append;
 mod memory;
 mod mutations;
+mod past;
 mod plain;
 mod rebuild;
 mod replay;
+mod replay_http;
 mod report;
 mod same_server;
 mod served;
 mod stock;
 mod stock_customers;
+mod verify;
 mod wire;
 
 use std::process::ExitCode;
@@ -59,6 +62,12 @@ fn main() -> ExitCode {
         if wanted("replay") {
             replay::run(&mut report).await;
         }
+        if wanted("replay_http") {
+            replay_http::run(&mut report).await;
+        }
+        if wanted("verify") {
+            verify::run(&mut report).await;
+        }
         if wanted("rebuild") {
             rebuild::run(&mut report).await;
         }
@@ -67,6 +76,9 @@ fn main() -> ExitCode {
         }
         if wanted("lists") {
             lists::run(&mut report).await;
+        }
+        if wanted("past") {
+            past::run(&mut report).await;
         }
         // Not with the others, for it takes as long as all of them.
         if only.iter().any(|only| only == "memory") {

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::random::Random;
+
 /// The columns of a file.
 pub const COLUMNS: [&str; 14] = [
     "编号",
@@ -106,23 +108,6 @@ pub struct Generated {
     pub customers: i64,
 }
 
-/// SplitMix64: small, seeded, the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap_or(0)
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
-
 /// One row before it is written.
 #[derive(Clone)]
 struct Row {
@@ -133,7 +118,7 @@ struct Row {
 /// Makes a file.
 #[must_use]
 pub fn generate(seed: u64, form: Form, amounts: Amounts) -> Generated {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut rows: Vec<Row> = Vec::new();
     let mut won = 0;
     for index in 0..amounts.people + amounts.again {

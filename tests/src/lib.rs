@@ -5,9 +5,11 @@
 
 pub mod clock;
 pub mod eventstore_double;
+pub mod faults;
 pub mod generator;
 pub mod given;
 pub mod postgres;
 pub mod process;
+pub mod random;
 pub mod served;
 pub mod stores;

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor};
 use tokio::sync::OnceCell;
@@ -73,6 +74,9 @@ pub async fn connect_patiently(options: &PgConnectOptions) -> PgConnection {
     panic!("PostgreSQL did not start: {last:?}");
 }
 
+/// How a standby calls itself, for `synchronous_standby_names`.
+pub const STANDBY: &str = "standby";
+
 /// A cluster, gone with this handle or with the process. A test that has one for itself may crash
 /// it and look at its files.
 pub struct Cluster {
@@ -88,13 +92,25 @@ impl Cluster {
     /// # Errors
     /// When the server programs are not installed, or a program fails.
     pub fn start(settings: &[&str]) -> io::Result<Self> {
-        let programs = server_programs()?;
         let folder = tempfile::Builder::new().prefix("cluestream-pg-").tempdir()?.keep();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
+        initialise(&folder, &[])?;
+        Self::launch(&folder, settings)
+    }
+
+    /// Starts a cluster whose files are in a folder, which goes with it. The folder may be on a small
+    /// disk.
+    ///
+    /// # Errors
+    /// When the server programs are not installed, or a program fails.
+    pub fn start_in(folder: &Path, settings: &[&str]) -> io::Result<Self> {
+        initialise(folder, &["--wal-segsize=1"])?;
+        Self::launch(folder, settings)
+    }
+
+    /// Starts a server on the files that are in a folder.
+    fn launch(folder: &Path, settings: &[&str]) -> io::Result<Self> {
+        let programs = server_programs()?;
         let data = folder.join("data");
-        run(as_user(&programs.join("initdb"))
-            .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
-            .arg(&data))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut server = vec![
             format!("-p {port}"),
@@ -172,9 +188,81 @@ impl Cluster {
     /// # Panics
     /// When it does not start.
     pub fn restart(&self) {
+        self.try_restart().expect("the cluster starts");
+    }
+
+    /// Tries to start it again on the same files at the same port.
+    ///
+    /// # Errors
+    /// When it does not start, for what is left of it has not ended for example.
+    pub fn try_restart(&self) -> io::Result<()> {
         let mut start = self.control("start");
         start.args(["-o", &self.settings, "-l"]).arg(self.data.join("log"));
-        run(&mut start).expect("the cluster starts");
+        run(&mut start)
+    }
+
+    /// Starts a standby of it in a folder, which goes with the standby.
+    ///
+    /// # Errors
+    /// When the copy cannot be made.
+    pub fn standby_in(&self, folder: &Path, settings: &[&str]) -> io::Result<Self> {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o777))?;
+        let primary = format!(
+            "host=127.0.0.1 port={} user=postgres application_name={STANDBY}",
+            self.options.get_port()
+        );
+        run(as_user(&server_programs()?.join("pg_basebackup"))
+            .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--wal-method=stream", "-d"])
+            .arg(primary)
+            .arg("-D")
+            .arg(folder.join("data")))?;
+        Self::launch(folder, settings)
+    }
+
+    /// Makes a standby the primary.
+    ///
+    /// # Panics
+    /// When it is no standby, or does not become the primary.
+    pub fn promote(&self) {
+        run(&mut self.control("promote")).expect("the standby takes over");
+    }
+
+    /// Whether its server runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.control("status").output().is_ok_and(|output| output.status.success())
+    }
+
+    /// `kill -9` of its first process; the others end when they notice.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&self) {
+        let first = self.processes().into_iter().next().expect("the server runs");
+        kill_process(first, Signal::KILL).expect("the server runs");
+    }
+
+    /// Sends a signal to every process of its server.
+    pub fn signal(&self, signal: Signal) {
+        for process in self.processes() {
+            // One that has ended meanwhile needs none.
+            let _ = kill_process(process, signal);
+        }
+    }
+
+    /// Its first process and the children of that.
+    fn processes(&self) -> Vec<Pid> {
+        let file = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
+        let Some(first) = file.lines().next().and_then(|line| line.parse().ok()) else { return Vec::new() };
+        let stat = |entry: fs::DirEntry| {
+            let process: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            // `pid (name) state parent …`; the name may hold anything.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<i32>().ok()?;
+            (parent == first).then_some(process)
+        };
+        let processes = fs::read_dir("/proc").expect("Linux").flatten().filter_map(stat);
+        std::iter::once(first).chain(processes).filter_map(Pid::from_raw).collect()
     }
 
     fn control(&self, action: &str) -> Command {
@@ -183,6 +271,23 @@ impl Cluster {
         command.args([action, "--wait", "-D"]).arg(&self.data);
         command
     }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // A stopped process would not hear that it has to end.
+        self.signal(Signal::CONT);
+    }
+}
+
+/// Makes the files of a cluster in a folder.
+fn initialise(folder: &Path, arguments: &[&str]) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777))?;
+    run(as_user(&server_programs()?.join("initdb"))
+        .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"])
+        .args(arguments)
+        .arg("-D")
+        .arg(folder.join("data")))
 }
 
 const SETPRIV: [&str; 4] = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];

@@ -34,6 +34,7 @@ on_every_backend! {
     command_ids_out_of_time_or_of_another_version_are_refused,
     a_pinned_revision_that_is_stale_is_an_error,
     two_processes_working_one_clue_lose_no_update,
+    a_decision_rests_on_what_another_process_did_before,
     an_abandoned_command_is_done_and_leaves_no_stale_state,
     nobody_works_clues_of_others_and_the_suspended_do_nothing,
     a_former_owner_waits_for_the_cooldown,
@@ -228,6 +229,30 @@ async fn two_processes_working_one_clue_lose_no_update(store: Store) {
     };
     assert_eq!(count(|event| matches!(event, ClueEvent::FollowUpLogged { .. })), 40);
     assert_eq!(count(|event| matches!(event, ClueEvent::FirstResponseRecorded { .. })), 1);
+}
+
+async fn a_decision_rests_on_what_another_process_did_before(store: Store) {
+    let world = world(&store).await;
+    let other = store.service(ManualClock::new()).await;
+    let (first, second) = (world.hire(&[Role::Agent]).await, world.hire(&[Role::Agent]).await);
+    let (clue_id, _) = world.owned_clue("13800138000", first).await;
+    let step = |to: &str| WorkClue { clue_id, step: ClueStep::MoveStage(parse(to)) };
+    // Both processes know the clue and both agents now.
+    let claim = ClaimClue { clue_id };
+    assert_eq!(world.refused(&world.operator(second), &claim).await, "clue_not_pooled");
+    other.execute(&world.operator(first), &step("contacted")).await.unwrap();
+
+    // What would have been refused is not any more.
+    other.execute(&world.operator(first), &ReleaseClue { clue_id, note: None }).await.unwrap();
+    world.done(&world.operator(second), &claim).await;
+    // What would have been forbidden is not, and a revision that the other process told is not stale.
+    let mut pinned = world.operator(second);
+    pinned.expected_revision = Some(Revision::new(5));
+    other.execute(&pinned, &step("negotiating")).await.unwrap();
+    // What would have been allowed is not: the operator was suspended.
+    let suspend = ChangeOperator { operator_id: second, change: OperatorChange::Suspend };
+    other.execute(&world.system(), &suspend).await.unwrap();
+    assert_eq!(world.refused(&world.operator(second), &step("contacted")).await, "forbidden");
 }
 
 async fn an_abandoned_command_is_done_and_leaves_no_stale_state(store: Store) {

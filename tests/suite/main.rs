@@ -11,4 +11,5 @@ mod erasure;
 mod eventstore;
 mod import;
 mod outage;
+mod proof;
 mod tidy;

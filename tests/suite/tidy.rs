@@ -40,7 +40,7 @@ fn sources() -> Vec<(String, String)> {
     let read = |path: String| {
         let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
         // Unit tests stand at the end of a file.
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
         (path, code)
     };
     tracked().into_iter().filter(is_source).map(read).collect()
@@ -124,6 +124,36 @@ fn nothing_outside_tests_can_panic_by_a_shortcut_or_is_left_to_somebody() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_fail_point_is_listed_for_the_harness_and_for_readers() {
+    let mark = "fail_point!(\"";
+    let in_code: BTreeSet<String> = sources()
+        .iter()
+        .flat_map(|(_, code)| code.split(mark).skip(1).filter_map(|rest| rest.split('"').next()))
+        .map(str::to_owned)
+        .collect();
+    let listed: BTreeSet<String> =
+        tests::faults::points::POINTS.iter().map(|point| point.name.to_owned()).collect();
+    assert_eq!(in_code, listed, "tests/src/faults/points.rs lists the fail points of the code");
+    let page = fs::read_to_string(root().join("docs/faults.md")).expect("the page");
+    let (_, table) = page.split_once("## Fail points").expect("its list");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.map(str::to_owned).collect::<BTreeSet<_>>(), listed, "docs/faults.md lists them");
+}
+
+#[test]
+fn no_build_has_fail_points_that_was_not_asked_for_them() {
+    let features = Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--edges", "features", "--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .expect("cargo answers");
+    assert!(features.status.success(), "{}", String::from_utf8_lossy(&features.stderr));
+    let features = String::from_utf8_lossy(&features.stdout);
+    assert!(features.contains("fail v"), "the crate of fail points is there");
+    assert!(!features.contains("failpoints") && !features.contains("fail-points"), "a feature turns them on");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use commands::clock::SharedClock;
 use commands::event_log::{AddressError, EventLog, EventStoreError};
 use commands::vault::{KeyMaterial, MasterKey, Pepper, Vault};
 use domain::ports::{BlindIndex, ReadError};
-use projections::{Database, Directory, Projections, SqlError};
+use projections::{Consumers, Database, Directory, Projections, SqlError};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -33,13 +33,16 @@ pub use ready::{Operators, Parts};
 pub use schema::{Migrated, SchemaError, migrate};
 #[cfg(test)]
 pub(crate) use serve::services;
-pub use serve::{Role, ServeError, Service};
+pub use serve::{Role, ServeError, Service, sealer};
 
 /// How often an absent database is asked again, with a growing pause between.
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// How often results of old commands are forgotten.
 const FORGET: Duration = Duration::from_secs(3_600);
+
+/// How often the lag of consumers is measured.
+const OBSERVE: Duration = Duration::from_secs(5);
 
 /// Why the program cannot begin its work.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +93,8 @@ pub struct App {
     pub projections: Projections,
     /// Lines, operators and teams.
     pub directory: Directory,
+    /// Consumers of the log whose positions are kept here.
+    pub consumers: Consumers,
     /// Hashes contacts.
     pub index: Arc<dyn BlindIndex>,
 }
@@ -127,8 +132,9 @@ impl App {
         };
         let models = projections::read_models(&index);
         let projections = Projections::new(views.clone(), ports, projections::Config::default(), models);
+        let consumers = Consumers::new(views.clone(), log.clone(), Arc::new(projections::SystemClock));
         let directory = Directory::open(views).await?;
-        Ok(Self { location, log, vault, commands, projections, directory, index })
+        Ok(Self { location, log, vault, commands, projections, directory, consumers, index })
     }
 
     /// Forgets results of old commands now and then, until `stop` becomes true.
@@ -141,6 +147,19 @@ impl App {
             }
             tokio::select! {
                 () = tokio::time::sleep(FORGET) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Tells the metrics how far consumers are behind, until `stop` becomes true.
+    pub async fn watch_consumers(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if let Err(error) = self.consumers.list().await {
+                tracing::debug!(%error, "the lag of consumers is not known");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(OBSERVE) => {}
                 _ = stop.changed() => {}
             }
         }

@@ -25,11 +25,12 @@ pub struct Parts {
 impl Readiness for Parts {
     async fn check(&self) -> Vec<Check> {
         let mut checks = Vec::new();
-        let head = self.log.head().await;
+        let (head, fenced) = (self.log.head().await, self.log.appender().is_fenced());
         checks.push(Check {
             name: "event log".to_owned(),
-            ready: head.is_ok() && self.log.follows(),
+            ready: head.is_ok() && self.log.follows() && !fenced,
             detail: match head {
+                Ok(_) if fenced => "fenced off: start this process again".to_owned(),
                 Ok(_) if !self.log.follows() => "does not follow EventStoreDB".to_owned(),
                 Ok(head) => format!("at position {}", head.position),
                 Err(_) => "does not answer".to_owned(),

@@ -42,6 +42,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the key files are.
     pub keys_dir: PathBuf,
+    /// Where signed checkpoints of the log are written.
+    pub checkpoints_dir: PathBuf,
+    /// How often the log is signed, when there is anything new.
+    pub checkpoint_interval: Duration,
     /// What a single request may cost.
     pub limits: Limits,
     /// What the program writes about itself.
@@ -242,6 +246,8 @@ impl Default for Config {
             event_store_stream: DEFAULT_STREAM.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             keys_dir: PathBuf::from("data/keys"),
+            checkpoints_dir: PathBuf::from("data/checkpoints"),
+            checkpoint_interval: Duration::from_secs(60),
             limits: Limits::default(),
             log: Log { format: LogFormat::Text, level: "info".to_owned() },
             token_lifetime: Duration::from_secs(8 * 60 * 60),

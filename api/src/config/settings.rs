@@ -89,6 +89,16 @@ pub const SETTINGS: &[Setting] = &[
         },
         show: |config| quoted(&config.keys_dir.display().to_string()),
     },
+    Setting {
+        key: "checkpoints_dir",
+        variable: "CHECKPOINTS_DIR",
+        about: "Where signed checkpoints of the log go: best where the database's administrators cannot write.",
+        set: |config, text| {
+            config.checkpoints_dir = not_empty(text)?.into();
+            Ok(())
+        },
+        show: |config| quoted(&config.checkpoints_dir.display().to_string()),
+    },
     limit!(body_bytes, "CLUESTREAM_LIMITS_BODY_BYTES", "Bytes of a request body."),
     limit!(tokens, "CLUESTREAM_LIMITS_TOKENS", "Lexical tokens of a GraphQL document."),
     limit!(depth, "CLUESTREAM_LIMITS_DEPTH", "Fields within fields."),
@@ -100,6 +110,16 @@ pub const SETTINGS: &[Setting] = &[
     limit!(aliases, "CLUESTREAM_LIMITS_ALIASES", "Aliases and repeated fields of an operation."),
     limit!(directives, "CLUESTREAM_LIMITS_DIRECTIVES", "Directives of an operation."),
     limit!(page_size, "CLUESTREAM_LIMITS_PAGE_SIZE", "Rows of a page."),
+    Setting {
+        key: "checkpoints.interval_seconds",
+        variable: "CLUESTREAM_CHECKPOINTS_INTERVAL_SECONDS",
+        about: "How often the log is signed, when there is anything new.",
+        set: |config, text| {
+            config.checkpoint_interval = Duration::from_secs(positive(text)?);
+            Ok(())
+        },
+        show: |config| config.checkpoint_interval.as_secs().to_string(),
+    },
     Setting {
         key: "log.format",
         variable: "CLUESTREAM_LOG_FORMAT",

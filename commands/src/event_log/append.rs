@@ -38,6 +38,15 @@ pub struct StreamAppend {
     pub events: Vec<NewEvent>,
 }
 
+/// A stream that something was decided on without adding to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecidedOn {
+    /// The stream.
+    pub stream: StreamId,
+    /// The revision that it had then, and must have now; zero for none.
+    pub at: Revision,
+}
+
 /// The first result of a command, to be stored with its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandRecord {
@@ -106,8 +115,8 @@ pub struct Append {
     /// New events, at most one entry a stream.
     pub streams: Vec<StreamAppend>,
     /// Streams that it was decided on without adding to them: appends to these that were handed in
-    /// before are committed before.
-    pub decided_on: Vec<StreamId>,
+    /// before are committed before, and it is refused when one has gone on since, in whichever process.
+    pub decided_on: Vec<DecidedOn>,
     /// Unique keys to claim.
     pub claims: Vec<KeyClaim>,
     /// Who gives unique keys up.
@@ -137,6 +146,12 @@ impl Append {
             destroy_keys: Vec::new(),
             bulk: false,
         }
+    }
+
+    /// Streams with the revisions that they must have: those that it adds to, then the others.
+    pub(super) fn expectations(&self) -> impl Iterator<Item = (&StreamId, Revision)> {
+        let others = self.decided_on.iter().map(|decided| (&decided.stream, decided.at));
+        self.streams.iter().map(|entry| (&entry.stream, entry.expected)).chain(others)
     }
 
     /// How many events it has.

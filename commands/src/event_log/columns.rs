@@ -1,6 +1,6 @@
 //! A batch of appends as columns, the shape in which both SQL backends write it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use domain::envelope::{Revision, StreamId};
 
@@ -21,7 +21,11 @@ pub(super) struct Columns<'a> {
     pub results: Vec<&'a str>,
     /// For each command, how many events of the batch come up to its last one.
     pub offsets: Vec<i64>,
-    pub predecessors: Predecessors<'a>,
+    pub predecessors: Revisions<'a>,
+    /// Streams that must not have gone on.
+    pub decided_on: Revisions<'a>,
+    /// Whether an append was decided on what another one of the batch changes.
+    pub is_stale: bool,
     pub claim_scopes: Vec<&'a str>,
     pub claim_keys: Vec<&'a str>,
     pub claim_owners: Vec<&'a str>,
@@ -31,25 +35,43 @@ pub(super) struct Columns<'a> {
     pub master_versions: Vec<i64>,
 }
 
-/// Events that must be in the log already, so that no stream gets a hole.
+/// Revisions of streams: events that must be in the log already, so that no stream gets a hole; last
+/// revisions of those that were only decided on.
 #[derive(Default)]
-pub(super) struct Predecessors<'a> {
+pub(super) struct Revisions<'a> {
     pub aggregate_types: Vec<&'a str>,
     pub aggregate_ids: Vec<&'a str>,
     pub sequences: Vec<i64>,
+}
+
+impl<'a> Revisions<'a> {
+    fn push(&mut self, stream: &'a StreamId, revision: Revision) {
+        self.aggregate_types.push(stream.aggregate_type());
+        self.aggregate_ids.push(stream.id());
+        self.sequences.push(revision.get());
+    }
 }
 
 impl<'a> Columns<'a> {
     /// Lays a batch out. The order of appends is the order of positions.
     pub fn of(batch: impl IntoIterator<Item = &'a Append>) -> Self {
         let mut columns = Self::default();
-        let mut ends: HashSet<(&StreamId, Revision)> = HashSet::new();
+        // Where the batch leaves each of its streams, and where it found those that it looked at.
+        let mut ends: HashMap<&StreamId, Revision> = HashMap::new();
+        let mut seen: HashMap<&StreamId, Revision> = HashMap::new();
         for append in batch {
+            for decided in &append.decided_on {
+                if let Some(end) = ends.get(&decided.stream) {
+                    columns.is_stale |= *end != decided.at;
+                } else if let Some(before) = seen.insert(&decided.stream, decided.at) {
+                    columns.is_stale |= before != decided.at;
+                } else {
+                    columns.decided_on.push(&decided.stream, decided.at);
+                }
+            }
             for entry in &append.streams {
-                if entry.expected > Revision::ZERO && !ends.contains(&(&entry.stream, entry.expected)) {
-                    columns.predecessors.aggregate_types.push(entry.stream.aggregate_type());
-                    columns.predecessors.aggregate_ids.push(entry.stream.id());
-                    columns.predecessors.sequences.push(entry.expected.get());
+                if entry.expected > Revision::ZERO && ends.get(&entry.stream) != Some(&entry.expected) {
+                    columns.predecessors.push(&entry.stream, entry.expected);
                 }
                 let mut revision = entry.expected;
                 for event in &entry.events {
@@ -62,7 +84,7 @@ impl<'a> Columns<'a> {
                     columns.payloads.push(&event.payload);
                     columns.metadata.push(&event.metadata);
                 }
-                ends.insert((&entry.stream, revision));
+                ends.insert(&entry.stream, revision);
             }
             columns.command(append);
         }

@@ -31,8 +31,8 @@ use domain::{Instant, Position};
 use tokio::sync::watch;
 
 pub use append::{
-    Append, AppendError, Appended, CommandRecord, KeyClaim, KeyHolder, NewEvent, StoredCommand, StreamAppend,
-    UniqueKey, WrappedKey,
+    Append, AppendError, Appended, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent, StoredCommand,
+    StreamAppend, UniqueKey, WrappedKey,
 };
 pub use eventstoredb::{AddressError, EventStoreAddress, EventStoreError, EventStoreLog};
 pub use postgres::PostgresLog;
@@ -51,12 +51,6 @@ pub trait EventLog: EventReader {
 
     /// The stock cqrs-es repository that loads streams.
     fn streams(&self) -> &StreamRepository;
-
-    /// The events behind `after` up to `until`, in order and without a hole; all of them, if the log
-    /// has them. It may cost more than [`EventReader::read`] for a few events, and less for many.
-    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-        self.read(after, usize::try_from(until.get() - after.get()).unwrap_or(0)).await
-    }
 
     /// The first result of a command, when it has one.
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError>;

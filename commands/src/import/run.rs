@@ -77,6 +77,7 @@ pub async fn import(
     }
     run.tell()?;
     let Run { mut summary, rejected, .. } = run;
+    fail::fail_point!("import.before-end");
     summary.rejected_file = rejected.finish().map_err(ImportError::Rejected)?;
     Ok(summary)
 }
@@ -193,6 +194,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let ticket = self.window.push(record, None);
+        fail::fail_point!("import.row-begun");
         self.busy.extend(&row.shared);
         let command_id = CommandId::new(fresh_uuid(self.service.clock().now()));
         let context = CommandContext { command_id, occurred_at: row.occurred_at, ..self.context.clone() };
@@ -274,6 +276,7 @@ impl<'a> Run<'a> {
             }
             Answer::Refused(refused) => self.refusal(&row, refused)?,
         };
+        fail::fail_point!("import.row-done");
         self.window.finish(ticket, outcome);
         self.tell()
     }

@@ -1,7 +1,7 @@
 //! Recently used aggregates, as they will be once the appends in flight are committed.
 //!
-//! A stale entry does no harm: the log's revision check refuses what was decided on it, and the
-//! entry is then evicted.
+//! A stale entry does no harm: the log refuses what adds to a stream that went on, and what was decided
+//! on one, refusals included; the entry is then evicted.
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::envelope::{Revision, StreamId};
 use lru::LruCache;
+
+use crate::event_log::{Append, DecidedOn};
 
 /// Aggregates kept in memory.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
@@ -49,18 +51,27 @@ impl AggregateCache {
         }
     }
 
-    /// Takes all steps and calls `submit`, or does neither when a stream went on meanwhile. Both
-    /// happen under one lock, so appends enter the queue in the order of their revisions.
-    pub fn advance<T>(&self, steps: Vec<Step>, submit: impl FnOnce() -> T) -> Option<T> {
+    /// Takes all steps and hands the append to `submit`, or does neither when a stream went on meanwhile
+    /// that it adds to or was decided on. Both happen under one lock, so appends enter the queue in the
+    /// order of their revisions.
+    pub fn advance<T>(
+        &self,
+        steps: Vec<Step>,
+        append: Append,
+        submit: impl FnOnce(Append) -> T,
+    ) -> Option<T> {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let went_on = |step: &Step| cache.peek(&step.stream).is_some_and(|known| known.revision != step.from);
-        if steps.iter().any(went_on) {
+        let seen_on = |decided: &DecidedOn| {
+            cache.peek(&decided.stream).is_some_and(|known| known.revision != decided.at)
+        };
+        if steps.iter().any(went_on) || append.decided_on.iter().any(seen_on) {
             return None;
         }
         for step in steps {
             cache.put(step.stream, step.to);
         }
-        Some(submit())
+        Some(submit(append))
     }
 
     pub fn evict(&self, streams: &[StreamId]) {

@@ -97,7 +97,7 @@ impl CommandService {
         let input =
             serde_json::to_vec(use_case).map_err(|error| CommandError::Internal(error.to_string()))?;
         let fingerprint = self.0.index.fingerprint(U::NAME, &input);
-        let mut place = None;
+        let (mut place, mut doubted) = (None, false);
         for _ in 0..ATTEMPTS {
             let mut work = UnitOfWork::new(&self.0, context);
             let done = match use_case.execute(&mut work).await {
@@ -105,6 +105,13 @@ impl CommandService {
                 Err(Stop::Refused(refused)) => {
                     work.discard();
                     Done::refused(refused)
+                }
+                // The log checks what a decision rests on, and these are none: they are made once more on
+                // what the log has now, for another process may have gone on.
+                Err(Stop::Fail(CommandError::Forbidden | CommandError::StaleRevision { .. }))
+                    if !std::mem::replace(&mut doubted, true) && work.doubt() =>
+                {
+                    continue;
                 }
                 Err(Stop::Fail(error)) => {
                     return self.repeat_or(context.command_id, fingerprint, error).await;
@@ -115,10 +122,17 @@ impl CommandService {
                 }
             };
             match work.commit(&done, fingerprint, &mut place).await {
-                Ok(Some(at)) => return done.answer(at),
+                Ok(Some(at)) => {
+                    fail::fail_point!("command.before-reply");
+                    return done.answer(at);
+                }
                 Ok(None) => tokio::task::yield_now().await,
                 Err(AppendError::CommandExists(stored)) => return repeat(&stored, fingerprint),
-                Err(AppendError::WrongExpectedRevision { .. } | AppendError::KeyTaken { .. }) => {
+                Err(AppendError::WrongExpectedRevision { stream, .. }) => {
+                    self.0.cache.evict(&[stream]);
+                    metrics::counter!("commands_decided_again").increment(1);
+                }
+                Err(AppendError::KeyTaken { .. }) => {
                     metrics::counter!("commands_decided_again").increment(1);
                 }
                 Err(error) => return self.repeat_or(context.command_id, fingerprint, error.into()).await,

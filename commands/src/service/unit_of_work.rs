@@ -20,8 +20,8 @@ use super::outcome::Done;
 use super::{InFlight, Inner};
 use crate::clock::fresh_uuid;
 use crate::event_log::{
-    Append, AppendError, CommandRecord, KeyClaim, KeyHolder, LogEventStore, NewEvent, Permit, StreamAppend,
-    UniqueKey, WrappedKey,
+    Append, AppendError, CommandRecord, DecidedOn, KeyClaim, KeyHolder, LogEventStore, NewEvent, Permit,
+    StreamAppend, UniqueKey, WrappedKey,
 };
 use crate::vault::{DataKey, PepperedIndex, seal};
 
@@ -50,6 +50,8 @@ struct Staged {
 /// A stream that the work looked at or adds to.
 struct Open {
     loaded: Revision,
+    /// Whether this process knew it, and did not read it from the log just now.
+    known: bool,
     state: Arc<dyn Any + Send + Sync>,
     events: Vec<Staged>,
 }
@@ -99,6 +101,14 @@ impl<'a> UnitOfWork<'a> {
         self.destroy_keys.clear();
     }
 
+    /// Forgets what this process knew and another one may have changed; whether that was anything.
+    pub(super) fn doubt(&self) -> bool {
+        let known = self.streams.iter().filter(|(_, open)| open.known);
+        let known: Vec<StreamId> = known.map(|(stream, _)| stream.clone()).collect();
+        self.inner.cache.evict(&known);
+        !known.is_empty()
+    }
+
     /// What surrounds the command.
     pub(crate) const fn context(&self) -> &CommandContext {
         self.context
@@ -138,12 +148,13 @@ impl<'a> UnitOfWork<'a> {
         if let Some(open) = self.streams.get(&stream) {
             return state(&open.state);
         }
-        let entry = match self.inner.cache.get(&stream) {
-            Some(entry) => entry,
-            None => self.load_stored::<A>(&stream).await?,
+        let (entry, known) = match self.inner.cache.get(&stream) {
+            Some(entry) => (entry, true),
+            None => (self.load_stored::<A>(&stream).await?, false),
         };
         let loaded = state(&entry.state);
-        self.streams.insert(stream, Open { loaded: entry.revision, state: entry.state, events: Vec::new() });
+        let open = Open { loaded: entry.revision, known, state: entry.state, events: Vec::new() };
+        self.streams.insert(stream, open);
         loaded
     }
 
@@ -168,7 +179,7 @@ impl<'a> UnitOfWork<'a> {
     /// Begins an aggregate whose id was made a moment ago: nothing can be stored of it.
     pub(crate) fn begin<A: Aggregate>(&mut self, id: &A::Id) {
         let state: Arc<dyn Any + Send + Sync> = Arc::new(A::default());
-        let open = Open { loaded: Revision::ZERO, state, events: Vec::new() };
+        let open = Open { loaded: Revision::ZERO, known: false, state, events: Vec::new() };
         self.streams.insert(StreamId::of::<A>(id), open);
     }
 
@@ -273,7 +284,7 @@ impl<'a> UnitOfWork<'a> {
         let mut steps = Vec::new();
         for (stream, open) in std::mem::take(&mut self.streams) {
             if open.events.is_empty() {
-                append.decided_on.push(stream);
+                append.decided_on.push(DecidedOn { stream, at: open.loaded });
                 continue;
             }
             let mut events = Vec::with_capacity(open.events.len());
@@ -299,8 +310,8 @@ impl<'a> UnitOfWork<'a> {
         if place.is_none() {
             *place = Some(self.inner.log.appender().permit().await?);
         }
-        let submit = || place.take().map(|permit| permit.submit(append));
-        let Some(pending) = self.inner.cache.advance(steps, submit).flatten() else {
+        let submit = |append| place.take().map(|permit| permit.submit(append));
+        let Some(pending) = self.inner.cache.advance(steps, append, submit).flatten() else {
             // What the cache has now is of those who were faster.
             in_flight.streams.clear();
             return Ok(None);

@@ -116,7 +116,10 @@ impl Vault {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             for subject in subjects {
                 match cache.get(subject) {
-                    Some((key, until)) if now < *until => keys.push((*subject, key.clone())),
+                    // A clock that went back would make a key last longer than its time.
+                    Some((key, until)) if now < *until && *until <= now + KEY_LIFETIME => {
+                        keys.push((*subject, key.clone()))
+                    }
                     _ => missing.push(*subject),
                 }
             }

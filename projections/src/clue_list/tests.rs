@@ -357,7 +357,7 @@ async fn plan(
     let select = CLUE_LIST.columns_of("c");
     let column = format!("c.{}", order.column());
     let listing = Listing {
-        order: order.column(),
+        order: order.column().into(),
         select: &select,
         from: "clue_list c",
         sort: &[&column],
@@ -417,8 +417,17 @@ async fn a_watcher_that_lagged_reads_on_from_its_position() {
         assert!(none.is_empty());
         world.follow(1, 1, "sales", "又打", None);
         world.catch_up().await;
-        let (one, _) = list(&world.db).changed_since(&me, end, 100).await.unwrap();
+        let (one, end) = list(&world.db).changed_since(&me, end, 100).await.unwrap();
         assert_eq!(one.len(), 1);
+        // One event that changes several clues is on one page, however small that is.
+        let everybody = Viewer::system();
+        world.capture(21, 1, "sales");
+        world.catch_up().await;
+        let end = list(&world.db).changed_since(&everybody, end, 100).await.unwrap().1;
+        world.erase(1);
+        world.catch_up().await;
+        let (both, at) = list(&world.db).changed_since(&everybody, end, 1).await.unwrap();
+        assert!(both.len() > 1 && both.iter().all(|item| item.clue.position == at), "{both:?}");
     })
     .await;
 }

@@ -3,6 +3,10 @@
 //! Invariant: a lease alone is never trusted with rows. Its epoch is written into the checkpoint
 //! when it is taken, and every batch commits under compare-and-set on that epoch; a process that
 //! slept through its lease therefore fails to commit, whatever its clock says.
+//!
+//! Clocks jump: a lease that ends later than any holder would let it was taken by a clock that was
+//! wrong. It counts as expired, or a clock that was an hour ahead once would keep everybody waiting
+//! for an hour.
 
 use std::time::Duration;
 
@@ -10,6 +14,10 @@ use domain::values::Instant;
 
 use super::checkpoint;
 use crate::sql::{Database, SqlError, Tx, Value};
+
+/// How many times its length a lease may still last before its clock counts as wrong: clocks of two
+/// machines differ a little.
+const CREDIBLE: u32 = 3;
 
 /// A lease that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +74,15 @@ async fn take(
     let expires_at = now + ttl;
     let sql = "INSERT INTO leases (name, owner, epoch, expires_at) VALUES ($1, $2, 1, $3) \
                ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, epoch = leases.epoch + 1, \
-               expires_at = excluded.expires_at WHERE leases.expires_at <= $4 OR leases.owner = $2";
-    let params: [Value; 4] = [name.into(), owner.into(), expires_at.micros().into(), now.micros().into()];
+               expires_at = excluded.expires_at WHERE leases.expires_at <= $4 OR leases.owner = $2 \
+               OR leases.expires_at > $5";
+    let params: [Value; 5] = [
+        name.into(),
+        owner.into(),
+        expires_at.micros().into(),
+        now.micros().into(),
+        latest(now, ttl).micros().into(),
+    ];
     if tx.execute(sql, &params).await? == 0 {
         return Ok(None);
     }
@@ -75,6 +90,17 @@ async fn take(
     let Some(row) = rows.first() else { return Ok(None) };
     let (name, owner) = (name.to_owned(), owner.to_owned());
     Ok(Some(Lease { name, owner, epoch: row.get(0)?, expires_at }))
+}
+
+/// The latest end that a lease has which was taken by a clock like ours.
+fn latest(now: Instant, ttl: Duration) -> Instant {
+    now + ttl * CREDIBLE
+}
+
+/// Whether a lease that ends then is good for another half of its time: not when it ends soon, and not
+/// when the clock has gone back since it was taken.
+pub(crate) fn is_fresh(expires_at: Instant, now: Instant, ttl: Duration) -> bool {
+    now + ttl / 2 < expires_at && expires_at <= now + ttl
 }
 
 /// Holds on to the lease; false when another took it.
@@ -108,13 +134,22 @@ pub(crate) async fn release(db: &Database, lease: &Lease) -> Result<(), SqlError
     tx.commit().await
 }
 
+/// Finds a lease that is held; its parameters are those of [`held`].
+pub(crate) const HELD: &str =
+    "SELECT epoch FROM leases WHERE name = $1 AND expires_at > $2 AND expires_at <= $3";
+
+/// The parameters of [`HELD`].
+pub(crate) fn held(name: &str, now: Instant, ttl: Duration) -> [Value; 3] {
+    [name.into(), now.micros().into(), latest(now, ttl).micros().into()]
+}
+
 /// Whether somebody holds the lease now.
-pub(crate) async fn is_held(db: &Database, name: &str, now: Instant) -> Result<bool, SqlError> {
-    let rows = db
-        .fetch(
-            "SELECT epoch FROM leases WHERE name = $1 AND expires_at > $2",
-            &[name.into(), now.micros().into()],
-        )
-        .await?;
+pub(crate) async fn is_held(
+    db: &Database,
+    name: &str,
+    now: Instant,
+    ttl: Duration,
+) -> Result<bool, SqlError> {
+    let rows = db.fetch(HELD, &held(name, now, ttl)).await?;
     Ok(!rows.is_empty())
 }

@@ -112,6 +112,35 @@ async fn a_second_process_stands_by_and_a_fenced_one_cannot_commit() {
     .await;
 }
 
+#[tokio::test]
+async fn a_lease_of_a_clock_that_was_wrong_keeps_nobody_waiting() {
+    on_each_database(|world| async move {
+        world.busy();
+        let model = || vec![Arc::new(CluePool) as Arc<dyn Projector>];
+        let start = |p: &Projections| {
+            let (inner, model) = (Arc::clone(&p.inner), Arc::clone(&p.inner.models[0]));
+            async move { worker::Worker::start(&inner, &model).await }
+        };
+        let (first, second, third) =
+            (world.with(config(2), model()), world.with(config(2), model()), world.with(config(2), model()));
+        // An hour ahead, and then right again: the one that took the lease goes on with a new end of it.
+        world.clock.advance(Duration::from_secs(3_600));
+        let mut ahead = start(&first).await.unwrap().unwrap();
+        world.clock.0.fetch_sub(3_600_000_000, Ordering::SeqCst);
+        ahead.step().await.unwrap();
+        assert!(start(&second).await.unwrap().is_none(), "the lease is held");
+
+        // Taken an hour ahead and never let go.
+        world.clock.advance(Duration::from_secs(3_600));
+        let mut ahead = start(&second).await.unwrap().unwrap();
+        world.clock.0.fetch_sub(3_600_000_000, Ordering::SeqCst);
+        let mut successor = start(&third).await.unwrap().expect("nobody waits an hour for a lease");
+        successor.catch_up().await.unwrap();
+        assert_eq!(ahead.step().await, Err(RunError::Fenced));
+    })
+    .await;
+}
+
 /// A read model that cannot fold one event until it is mended.
 struct Brittle {
     model: Arc<dyn Projector>,

@@ -103,7 +103,9 @@ impl Worker {
             rebuild::purge_copies(&mut tx, &self.inner, &self.model, &work, &applied.erased).await?;
             purged = rebuild::purge_parked(&mut tx, &self.model, &work, &applied.parked).await?;
         }
+        fail::fail_point!("projection.before-commit");
         tx.commit().await?;
+        fail::fail_point!("projection.after-commit");
         self.checkpoint = to;
         self.scrub |= purged || !applied.erased.is_empty();
         self.tell(applied, count);
@@ -182,7 +184,7 @@ impl Worker {
     async fn hold_lease(&mut self) -> Result<(), RunError> {
         let now = self.inner.clock.now();
         let ttl = self.inner.config.lease;
-        if now + ttl / 2 < self.lease.expires_at {
+        if lease::is_fresh(self.lease.expires_at, now, ttl) {
             return Ok(());
         }
         if lease::renew(&self.inner.db, &mut self.lease, now, ttl).await? {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor as _, PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::{Connection as _, Executor as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::bind;
 use super::builder::Sql;
@@ -78,6 +78,14 @@ impl Database {
             .acquire_timeout(PATIENCE * 6)
             // Read models stand in line here while the log is replayed; that is no news.
             .acquire_slow_threshold(PATIENCE * 6)
+            // A full disk makes SQLite end a transaction by itself. The driver takes the connection to be
+            // in one for ever after, so it goes. The rollback of what was dropped comes before the ping.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options.clone())
             .await?;
         let readers = SqlitePoolOptions::new()
@@ -214,5 +222,28 @@ impl Database {
                 writer.close().await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_fails_transactions_only_as_long_as_it_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("views.db").display());
+        let db = Database::connect(&url).await.unwrap();
+        db.run("CREATE TABLE things (thing text)").await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.run("PRAGMA max_page_count = 3").await.unwrap();
+        let full = tx.run("INSERT INTO things VALUES (hex(zeroblob(100000)))").await;
+        assert_eq!(full, Err(SqlError::Unavailable("13".to_owned())));
+        drop(tx);
+        // The limit was the connection's; a new one has none.
+        let mut tx = db.begin().await.expect("the writer is of use again");
+        tx.run("INSERT INTO things VALUES ('one')").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(db.fetch("SELECT count(*) FROM things", &[]).await.unwrap().len(), 1);
     }
 }

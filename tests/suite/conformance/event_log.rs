@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use commands::clock::fresh_uuid;
 use commands::event_log::{
-    Append, AppendError, Appended, CommandRecord, EventLog, KeyClaim, KeyHolder, LogFault, NewEvent,
-    StreamAppend, UniqueKey, WrappedKey, append, replay, verify,
+    Append, AppendError, Appended, CommandRecord, DecidedOn, EventLog, KeyClaim, KeyHolder, LogFault,
+    NewEvent, StreamAppend, UniqueKey, WrappedKey, append, replay, verify,
 };
 use domain::envelope::{Position, RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
@@ -27,6 +27,7 @@ on_every_backend! {
     a_conflict_in_a_group_commit_is_answered_to_its_own_caller_alone,
     same_stream_appends_in_one_group_commit_are_chained,
     an_append_never_overtakes_one_that_it_was_decided_on,
+    what_was_decided_on_a_stream_that_went_on_is_refused_with_or_without_events,
     two_processes_interleave_without_a_hole_and_readers_see_every_event_once,
     a_repeated_command_id_is_found_with_its_first_result,
     a_unique_key_has_one_holder_until_it_is_given_up,
@@ -113,7 +114,8 @@ async fn an_append_never_overtakes_one_that_it_was_decided_on(store: Store) {
     for n in 0..400 {
         // A stream, and another one decided on it, handed in without waiting for the first.
         for (of, decided_on) in [(2 * n, None), (2 * n + 1, Some(2 * n))] {
-            let decided_on = decided_on.map(stream).into_iter().collect();
+            let at = Revision::new(1);
+            let decided_on = decided_on.map(|of| DecidedOn { stream: stream(of), at }).into_iter().collect();
             let append = Append { decided_on, ..new_events(&[(of, 0, 1)]) };
             pending.push(log.appender().permit().await.unwrap().submit(append));
         }
@@ -199,6 +201,32 @@ async fn same_stream_appends_in_one_group_commit_are_chained(store: Store) {
         assert_eq!(answer.await.unwrap().position, Position::new(position));
     }
     assert_dense(&all(&log).await);
+}
+
+async fn what_was_decided_on_a_stream_that_went_on_is_refused_with_or_without_events(store: Store) {
+    let [here, there] = [store.open(ManualClock::new()).await, store.open(ManualClock::new()).await];
+    append(here.as_ref(), new_events(&[(1, 0, 1)])).await.unwrap();
+    append(there.as_ref(), new_events(&[(1, 1, 1)])).await.unwrap();
+    let on = |at| vec![DecidedOn { stream: stream(1), at: Revision::new(at) }];
+    for streams in [&[][..], &[(2, 0, 1)]] {
+        for wrong in [0, 1, 3] {
+            let stale = Append { decided_on: on(wrong), ..new_events(streams) };
+            let refused = append(here.as_ref(), stale).await;
+            let expected = Revision::new(wrong);
+            assert_eq!(refused, Err(AppendError::WrongExpectedRevision { stream: stream(1), expected }));
+        }
+    }
+    let never =
+        Append { decided_on: vec![DecidedOn { stream: stream(9), at: Revision::ZERO }], ..new_events(&[]) };
+    append(here.as_ref(), never).await.expect("a stream that is not there has not gone on");
+    // Of one group commit: what the first leaves is what the second was decided on, or not.
+    let right = Append { decided_on: on(3), ..new_events(&[(3, 0, 1)]) };
+    let stale = Append { decided_on: on(2), ..new_events(&[(4, 0, 1)]) };
+    let first = new_events(&[(1, 2, 1)]);
+    let together = join_all([first, right, stale].map(|new| append(here.as_ref(), new))).await;
+    assert!(together[0].is_ok() && together[1].is_ok(), "{together:?}");
+    assert!(matches!(together[2], Err(AppendError::WrongExpectedRevision { .. })), "{together:?}");
+    assert_eq!(all(&here).await.len(), 4);
 }
 
 async fn two_processes_interleave_without_a_hole_and_readers_see_every_event_once(store: Store) {

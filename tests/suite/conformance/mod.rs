@@ -22,5 +22,5 @@ macro_rules! on_backend {
     };
 }
 
-pub mod event_log;
+pub(crate) mod event_log;
 mod processes;

@@ -185,7 +185,8 @@ impl Watcher {
         let services = Arc::clone(&self.session.services);
         let (items, covered) = services.clues.changed_since(&viewer, self.told, CATCH_UP).await?;
         self.behind = covered > self.told;
-        self.told = covered;
+        let before = std::mem::replace(&mut self.told, covered);
+        let mut rows = Vec::new();
         for item in items {
             let (line, pooled) = (item.clue.line.clone(), item.clue.lifecycle == Lifecycle::Pooled);
             let relevant = match self.view {
@@ -193,14 +194,14 @@ impl Watcher {
                 View::List => works(&viewer, &item),
             };
             if relevant && self.wants(&line) {
-                let change = ClueChange {
+                rows.push(ClueChange {
                     position: Position(item.clue.position),
                     clue_id: Id(item.clue.clue_id),
                     clue: Some(ClueNode::new(item, &self.session)),
-                };
-                self.waiting.push_back(change);
+                });
             }
         }
+        self.waiting.extend(resumable(before, rows));
         Ok(())
     }
 
@@ -218,6 +219,7 @@ impl Watcher {
         let services = Arc::clone(&self.session.services);
         let mut items =
             if ids.is_empty() { Default::default() } else { services.clues.by_ids(&viewer, &ids).await? };
+        let mut told = Vec::new();
         for (row, id) in rows.into_iter().zip(ids) {
             let item = items.remove(&id).filter(|item| match self.view {
                 View::Pool => item.clue.lifecycle == Lifecycle::Pooled,
@@ -227,12 +229,13 @@ impl Watcher {
             if row.position <= self.told && item.is_some() {
                 continue;
             }
-            self.waiting.push_back(ClueChange {
+            told.push(ClueChange {
                 position: Position(row.position.max(self.told)),
                 clue_id: Id(id),
                 clue: item.map(|item| ClueNode::new(item, &self.session)),
             });
         }
+        self.waiting.extend(resumable(self.told, told));
         self.told = self.told.max(changes.position);
         self.told_of_leaving = self.told_of_leaving.max(changes.position);
         Ok(())
@@ -254,6 +257,20 @@ impl Watcher {
     fn wants(&self, line: &LineKey) -> bool {
         self.lines.as_ref().is_none_or(|lines| lines.contains(line))
     }
+}
+
+/// Changes in their order, as a subscriber may go on from each. One event changes all clues of a person:
+/// whoever stops in the middle of these goes on in front of that event, and hears of some of them twice.
+/// No position is before what was told already.
+fn resumable(told: domain::Position, mut changes: Vec<ClueChange>) -> Vec<ClueChange> {
+    for index in 1..changes.len() {
+        let at = changes[index].position.0;
+        if changes[index - 1].position.0 == at {
+            let before = domain::Position::new(at.get() - 1).max(told);
+            changes[index - 1].position = Position(before);
+        }
+    }
+    changes
 }
 
 /// Whether the viewer works or oversees the clue, which seeing it in the pool is not.

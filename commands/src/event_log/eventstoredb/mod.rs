@@ -25,6 +25,7 @@ use domain::Position;
 use domain::envelope::{RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, Head, ReadError};
+use domain::proof::StoredEvent;
 use sqlx::postgres::PgConnectOptions;
 use std::path::PathBuf;
 use tokio::sync::{Mutex, oneshot, watch};
@@ -202,6 +203,22 @@ impl EventReader for EventStoreLog {
         self.replica.read_stream(stream, after, limit).await
     }
 
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.replica.read_range(after, until).await
+    }
+
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        self.replica.read_stored(after, limit).await
+    }
+
+    async fn read_stored_range(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        self.replica.read_stored_range(after, until).await
+    }
+
     async fn head(&self) -> Result<Head, ReadError> {
         self.replica.head().await
     }
@@ -215,10 +232,6 @@ impl EventLog for EventStoreLog {
 
     fn streams(&self) -> &StreamRepository {
         self.replica.streams()
-    }
-
-    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-        self.replica.read_range(after, until).await
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError> {

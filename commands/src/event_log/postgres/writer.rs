@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::envelope::{Revision, StreamId};
 use domain::ids::CommandId;
 use domain::{Instant, Position};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{Arguments, Connection, Row};
 
-use super::super::append::{Append, AppendError, KeyHolder, StoredCommand, StreamAppend};
+use super::super::append::{Append, AppendError, KeyHolder, StoredCommand};
 use super::super::columns::Columns;
 use super::super::writer::{Backend, BatchError, Committed};
 
@@ -44,6 +45,16 @@ head AS (
             SELECT sequence FROM events
             WHERE aggregate_type = p.t AND aggregate_id = p.i AND sequence = p.s LIMIT 1
         ) e)";
+
+/// What makes the head stay when a stream has gone on that something was decided on. It sees what was
+/// committed before the statement was sent: whoever was answered before that was seen.
+const AS_DECIDED: &str = "\
+ AND NOT EXISTS (
+        SELECT FROM unnest($29::text[], $30::text[], $31::bigint[]) AS d(t, i, s)
+        LEFT JOIN LATERAL (
+            SELECT sequence FROM events WHERE aggregate_type = d.t AND aggregate_id = d.i
+            ORDER BY sequence DESC LIMIT 1
+        ) e ON true WHERE coalesce(e.sequence, 0) <> d.s)";
 
 /// What makes the head wait for the data keys.
 const KEYS_ARE_IN: &str = " AND cardinality($22::text[]) = (SELECT count(*) FROM new_key)";
@@ -84,7 +95,7 @@ release AS (
 )";
 
 /// Parameters of the statement, whichever parts it has.
-const PARAMETERS: usize = 28;
+const PARAMETERS: usize = 31;
 
 impl PgWriter {
     /// Two, so that one batch is laid out, sent and bound while another waits for the disk: the
@@ -105,13 +116,17 @@ impl PgWriter {
         Ok(Self { options, connection, epoch: row.get(0) })
     }
 
-    /// `None` when the head does not move: fenced off, or a stream would get a hole.
+    /// `None` when the head does not move: fenced off, a stream would get a hole, or one has gone on that
+    /// something was decided on.
     pub(super) async fn write(
         &mut self,
         columns: Columns<'_>,
         batch: &[&Append],
         now: Instant,
     ) -> Result<Option<Committed>, sqlx::Error> {
+        if columns.is_stale {
+            return Ok(None);
+        }
         let sql = statement(&columns, batch.iter().any(|append| append.gives_up()));
         let mut arguments = PgArguments::default();
         arguments.reserve(PARAMETERS, 2 * batch.iter().map(|append| append.bytes()).sum::<usize>());
@@ -151,6 +166,9 @@ impl PgWriter {
             .bind(items)
             .bind(owners)
             .bind(destroyed)
+            .bind(columns.decided_on.aggregate_types)
+            .bind(columns.decided_on.aggregate_ids)
+            .bind(columns.decided_on.sequences)
             .fetch_optional(&mut self.connection)
             .await?;
         if row.is_none() && !columns.subjects.is_empty() {
@@ -171,7 +189,8 @@ impl PgWriter {
 /// prepared once; parameters keep their numbers, so an unused one is an empty array.
 fn statement(columns: &Columns<'_>, gives_up: bool) -> String {
     let keys = !columns.subjects.is_empty();
-    let head = format!("{HEAD}{}{MOVED}", if keys { KEYS_ARE_IN } else { "" });
+    let as_decided = if columns.decided_on.sequences.is_empty() { "" } else { AS_DECIDED };
+    let head = format!("{HEAD}{as_decided}{}{MOVED}", if keys { KEYS_ARE_IN } else { "" });
     let parts = [
         keys.then_some(KEYS),
         Some(&head),
@@ -231,19 +250,19 @@ impl Backend for PgWriter {
                 return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder });
             }
         }
-        for entry in &append.streams {
+        for (stream, expected) in append.expectations() {
             let last = sqlx::query(
                 "SELECT coalesce(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2",
             )
-            .bind(entry.stream.aggregate_type())
-            .bind(entry.stream.id())
+            .bind(stream.aggregate_type())
+            .bind(stream.id())
             .fetch_one(&mut self.connection);
-            if in_time(last).await?.get::<i64, _>(0) != entry.expected.get() {
-                return Ok(wrong_revision(entry));
+            if in_time(last).await?.get::<i64, _>(0) != expected.get() {
+                return Ok(wrong_revision((stream, expected)));
             }
         }
         // It was refused a moment ago and would not be now: a conflict that has passed.
-        append.streams.first().map(wrong_revision).ok_or(BatchError::Refused)
+        append.expectations().next().map(wrong_revision).ok_or(BatchError::Refused)
     }
 
     async fn find(&mut self, command: CommandId) -> Result<Option<(StoredCommand, Instant)>, BatchError> {
@@ -265,6 +284,6 @@ impl Backend for PgWriter {
     }
 }
 
-fn wrong_revision(entry: &StreamAppend) -> AppendError {
-    AppendError::WrongExpectedRevision { stream: entry.stream.clone(), expected: entry.expected }
+fn wrong_revision((stream, expected): (&StreamId, Revision)) -> AppendError {
+    AppendError::WrongExpectedRevision { stream: stream.clone(), expected }
 }

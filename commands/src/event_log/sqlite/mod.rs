@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use domain::envelope::{RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, Head, ReadError};
+use domain::proof::StoredEvent;
 use domain::{Instant, Position};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
@@ -87,7 +88,19 @@ impl SqliteLog {
 /// One connection to the key vault, which keeps nothing of what it deletes.
 async fn vault(keys: &Path) -> Result<SqlitePool, ReadError> {
     let options = options(keys).pragma("secure_delete", "on");
-    SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unavailable)
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        // A full disk makes SQLite end a transaction by itself. The driver takes the connection to be
+        // in one for ever after, so it goes. The rollback of what was dropped comes before the ping.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(unavailable)
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {
@@ -123,6 +136,22 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, ReadError> {
         row.get(7),
         row.get(8),
     )
+}
+
+/// The same row as it is stored.
+fn stored(row: &SqliteRow) -> StoredEvent {
+    let text = |index: usize| row.get::<&str, _>(index).into();
+    StoredEvent {
+        position: Position::new(row.get(0)),
+        aggregate_type: text(1),
+        aggregate_id: text(2),
+        sequence: Revision::new(row.get(3)),
+        event_type: text(4),
+        event_version: text(5),
+        recorded_at: Instant::from_micros(row.get(6)),
+        payload: text(7),
+        metadata: text(8),
+    }
 }
 
 const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
@@ -165,6 +194,17 @@ impl EventReader for SqliteLog {
             .await
             .map_err(unavailable)?;
         rows.iter().map(event).collect()
+    }
+
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+        let rows = sqlx::query(&sql)
+            .bind(after.get())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(rows.iter().map(stored).collect())
     }
 
     async fn head(&self) -> Result<Head, ReadError> {

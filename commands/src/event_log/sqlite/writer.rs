@@ -1,12 +1,13 @@
 //! The one connection of a process that appends to the log on SQLite.
 
 use async_trait::async_trait;
+use domain::envelope::{Revision, StreamId};
 use domain::ids::CommandId;
 use domain::{Instant, Position};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
 use sqlx::{Connection, Row};
 
-use super::super::append::{Append, AppendError, StoredCommand, StreamAppend};
+use super::super::append::{Append, AppendError, StoredCommand};
 use super::super::columns::Columns;
 use super::super::writer::{Backend, BatchError, Committed};
 use super::holder;
@@ -58,6 +59,7 @@ impl SqliteWriter {
         if rows.is_empty() {
             return Ok(());
         }
+        fail::fail_point!("log.before-key-destruction");
         for row in &rows {
             sqlx::query("DELETE FROM data_keys WHERE subject_id = $1")
                 .bind(row.get::<String, _>(0))
@@ -70,7 +72,8 @@ impl SqliteWriter {
         Ok(())
     }
 
-    /// `None` when the head does not move: fenced off, or a stream would get a hole.
+    /// `None` when the head does not move: fenced off, a stream would get a hole, or one has gone on that
+    /// something was decided on.
     async fn write(
         &mut self,
         columns: &Columns<'_>,
@@ -80,14 +83,15 @@ impl SqliteWriter {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let committed = lay_down(&mut transaction, self.epoch, columns, batch, now).await?;
         if committed.is_some() {
+            fail::fail_point!("log.in-transaction");
             transaction.commit().await?;
         }
         Ok(committed)
     }
 }
 
-/// Writes a batch within a transaction. `None` when the head does not move: fenced off, or a stream
-/// would get a hole.
+/// Writes a batch within a transaction. `None` when the head does not move: fenced off, a stream would
+/// get a hole, or one has gone on that something was decided on.
 pub(super) async fn lay_down(
     connection: &mut SqliteConnection,
     epoch: i64,
@@ -106,7 +110,7 @@ pub(super) async fn lay_down(
     .await?;
     let Some(head) = head else { return Ok(None) };
     let (base, recorded_at): (i64, i64) = (head.get(0), head.get(1));
-    if !predecessors_exist(connection, columns).await? {
+    if !predecessors_exist(connection, columns).await? || !is_as_decided(connection, columns).await? {
         return Ok(None);
     }
     for append in batch {
@@ -145,6 +149,33 @@ async fn predecessors_exist(
         }
     }
     Ok(true)
+}
+
+/// The last revision of a stream; zero when there is none.
+async fn last_revision(connection: &mut SqliteConnection, kind: &str, id: &str) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT coalesce(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2",
+    )
+    .bind(kind)
+    .bind(id)
+    .fetch_one(connection)
+    .await?;
+    Ok(row.get(0))
+}
+
+/// Whether nothing has gone on that something was decided on.
+async fn is_as_decided(
+    connection: &mut SqliteConnection,
+    columns: &Columns<'_>,
+) -> Result<bool, sqlx::Error> {
+    let seen = &columns.decided_on;
+    for (index, sequence) in seen.sequences.iter().enumerate() {
+        let (kind, id) = (seen.aggregate_types[index], seen.aggregate_ids[index]);
+        if last_revision(connection, kind, id).await? != *sequence {
+            return Ok(false);
+        }
+    }
+    Ok(!columns.is_stale)
 }
 
 async fn give_up(connection: &mut SqliteConnection, append: &Append) -> Result<(), sqlx::Error> {
@@ -257,6 +288,7 @@ impl Backend for SqliteWriter {
     async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
         let columns = Columns::of(batch.iter().copied());
         self.store_new_keys(&columns, now).await.map_err(batch_error)?;
+        fail::fail_point!("log.keys-stored");
         let committed = self.write(&columns, batch, now).await.map_err(batch_error)?;
         if batch.iter().any(|append| !append.destroy_keys.is_empty()) && committed.is_some() {
             self.finish_key_destructions().await.map_err(batch_error)?;
@@ -286,21 +318,15 @@ impl Backend for SqliteWriter {
                 return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder: holder(&row) });
             }
         }
-        for entry in &append.streams {
-            let row = sqlx::query(
-                "SELECT coalesce(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2",
-            )
-            .bind(entry.stream.aggregate_type())
-            .bind(entry.stream.id())
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(batch_error)?;
-            if row.get::<i64, _>(0) != entry.expected.get() {
-                return Ok(wrong_revision(entry));
+        for (stream, expected) in append.expectations() {
+            let (kind, id) = (stream.aggregate_type(), stream.id());
+            let last = last_revision(&mut self.connection, kind, id).await.map_err(batch_error)?;
+            if last != expected.get() {
+                return Ok(wrong_revision((stream, expected)));
             }
         }
         // It was refused a moment ago and would not be now: a conflict that has passed.
-        append.streams.first().map(wrong_revision).ok_or(BatchError::Refused)
+        append.expectations().next().map(wrong_revision).ok_or(BatchError::Refused)
     }
 
     async fn find(&mut self, command: CommandId) -> Result<Option<(StoredCommand, Instant)>, BatchError> {
@@ -324,6 +350,6 @@ impl Backend for SqliteWriter {
     }
 }
 
-fn wrong_revision(entry: &StreamAppend) -> AppendError {
-    AppendError::WrongExpectedRevision { stream: entry.stream.clone(), expected: entry.expected }
+fn wrong_revision((stream, expected): (&StreamId, Revision)) -> AppendError {
+    AppendError::WrongExpectedRevision { stream: stream.clone(), expected }
 }

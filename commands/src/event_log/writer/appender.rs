@@ -3,6 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::Position;
 use domain::envelope::StreamId;
@@ -49,6 +50,7 @@ pub struct Appender {
     places: Arc<Semaphore>,
     appended: watch::Receiver<Position>,
     gatherings: Arc<watch::Sender<usize>>,
+    fenced: Arc<AtomicBool>,
 }
 
 /// While it lives, commits of bulk appends wait for a full batch.
@@ -74,9 +76,10 @@ impl Appender {
         queue: mpsc::UnboundedSender<Request>,
         appended: watch::Receiver<Position>,
         gatherings: watch::Sender<usize>,
+        fenced: Arc<AtomicBool>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(QUEUE as usize));
-        Self { queue, places, appended, gatherings: Arc::new(gatherings) }
+        Self { queue, places, appended, gatherings: Arc::new(gatherings), fenced }
     }
 
     /// A place in the queue, once there is one.
@@ -103,6 +106,12 @@ impl Appender {
         self.appended.clone()
     }
 
+    /// Whether an append was refused because the log's epoch went on. It stays so.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Relaxed)
+    }
+
     /// Waits until everything handed in before is answered.
     pub(in super::super) async fn drained(&self) {
         let _ = self.places.acquire_many(QUEUE).await;
@@ -116,7 +125,7 @@ impl Permit {
     pub fn submit(self, append: Append) -> PendingAppend {
         let (reply, result) = oneshot::channel();
         let adds_to = append.streams.iter().map(|entry| hash(&entry.stream)).collect();
-        let decided_on = append.decided_on.iter().map(hash).collect();
+        let decided_on = append.decided_on.iter().map(|decided| hash(&decided.stream)).collect();
         // When the writer has ended, the request is dropped here and its reply with it.
         let _ = self.queue.send(Request { append, adds_to, decided_on, reply, _place: self.place });
         PendingAppend(result)

@@ -4,6 +4,8 @@
 //! conflict is answered to its own caller alone. When its reply is lost, the command ids are looked
 //! up before anything is sent again, so that nothing is appended twice.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::Position;
@@ -23,6 +25,8 @@ pub(super) struct Lane<B> {
     backend: B,
     announce: watch::Sender<Position>,
     clock: SharedClock,
+    /// Set when the epoch has gone on.
+    fenced: Arc<AtomicBool>,
 }
 
 impl Committed {
@@ -38,8 +42,13 @@ impl Committed {
 }
 
 impl<B: Backend> Lane<B> {
-    pub fn new(backend: B, announce: watch::Sender<Position>, clock: SharedClock) -> Self {
-        Self { backend, announce, clock }
+    pub const fn new(
+        backend: B,
+        announce: watch::Sender<Position>,
+        clock: SharedClock,
+        fenced: Arc<AtomicBool>,
+    ) -> Self {
+        Self { backend, announce, clock, fenced }
     }
 
     /// Commits a batch, splitting it while it is refused. A stack instead of recursion keeps the
@@ -64,8 +73,12 @@ impl<B: Backend> Lane<B> {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
+            fail::fail_point!("log.before-commit");
             let lost = match self.backend.commit(&appends, self.clock.now()).await {
-                Ok(committed) => return Ok(committed.positions(&appends)),
+                Ok(committed) => {
+                    fail::fail_point!("log.after-commit");
+                    return Ok(committed.positions(&appends));
+                }
                 Err(BatchError::Lost(reason)) => reason,
                 Err(other) => return Err(other),
             };
@@ -130,6 +143,9 @@ impl<B: Backend> Lane<B> {
                     Err(BatchError::Refused) => AppendError::Rejected("refused without a reason".to_owned()),
                 },
             };
+            if matches!(answer, AppendError::Fenced { .. }) && !self.fenced.swap(true, Ordering::Relaxed) {
+                tracing::error!("this process was fenced off: it appends nothing any more, start it again");
+            }
             request.answer(Err(answer));
         }
     }

@@ -10,6 +10,8 @@ mod appender;
 mod lane;
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use domain::ids::CommandId;
@@ -75,11 +77,12 @@ pub(super) fn start<B: Backend>(lanes: Vec<B>, head: Position, clock: &SharedClo
     let (queue, requests) = mpsc::unbounded_channel();
     let (announce, appended) = watch::channel(head);
     let (gatherings, gathering) = watch::channel(0);
-    let lane = |backend| Lane::new(backend, announce.clone(), clock.clone());
+    let fenced = Arc::new(AtomicBool::new(false));
+    let lane = |backend| Lane::new(backend, announce.clone(), clock.clone(), fenced.clone());
     let idle = lanes.into_iter().map(lane).collect();
     let (in_flight, held) = (JoinSet::new(), Held::default());
     tokio::spawn(Writer { requests, held, idle, in_flight, touched: HashSet::new(), gathering }.run());
-    Appender::new(queue, appended, gatherings)
+    Appender::new(queue, appended, gatherings, fenced)
 }
 
 struct Writer<B> {
@@ -121,6 +124,7 @@ impl<B: Backend> Writer<B> {
                 .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
             let adds_to: Vec<u64> = batch.iter().flat_map(|request| &request.adds_to).copied().collect();
             self.touched.extend(&adds_to);
+            fail::fail_point!("log.batch-taken");
             let Some(mut lane) = self.idle.pop() else { return };
             self.in_flight.spawn(async move {
                 lane.commit(batch).await;

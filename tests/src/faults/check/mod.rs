@@ -1,0 +1,201 @@
+//! What must be true after every round, whatever went wrong in it.
+//!
+//! Guarantees: each check names the promise that was broken and where. They look at the log in two
+//! ways, through the port and over HTTP, and at everything that clients and subscribers were told since
+//! the run began.
+
+mod linear;
+mod log;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use commands::event_log::EventLog;
+use domain::envelope::Position;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+pub use linear::{Moves, assert_linear};
+pub use log::{Entry, assert_sound, over_http, through_port};
+
+use super::PATIENCE;
+use super::clients::Observed;
+use super::command::{Answer, Wish};
+use super::followers::{Follower, Told};
+use super::process::Setting;
+use super::site::Site;
+
+/// What a run remembers from round to round.
+#[derive(Default)]
+pub struct Memory {
+    /// The log as it was at the last check.
+    log: Vec<Entry>,
+    /// How many commands were looked up in it.
+    looked_up: usize,
+}
+
+impl Memory {
+    /// How many events there were at the last check.
+    #[must_use]
+    pub const fn events(&self) -> usize {
+        self.log.len()
+    }
+}
+
+/// The subscribers of a run.
+pub struct Followers {
+    /// Follows the log.
+    pub log: Follower,
+    /// Follows the list of clues.
+    pub clues: Follower,
+}
+
+/// Checks everything. Nobody sends commands meanwhile.
+///
+/// # Panics
+/// When a promise was broken.
+pub async fn check(
+    site: &Site,
+    server: &str,
+    history: &[Observed],
+    followers: &Followers,
+    memory: &mut Memory,
+) {
+    let port = site.database.log().await;
+    let log = through_port(&port).await;
+    assert_sound(&log);
+    let http = over_http(server, &site.auditor.token).await;
+    assert_eq!(http, log, "the log over HTTP is the log through the port");
+    assert!(log.starts_with(&memory.log), "what was in the log at the last check is in it as it was");
+    assert_acknowledged(&port, &log, &history[memory.looked_up..]).await;
+    memory.looked_up = history.len();
+    port.close().await;
+    assert_linear(&log, &Moves::of(history, &site.people));
+    assert_told(&log, followers).await;
+    seal(&site.setting).await;
+    verify(site).await;
+    memory.log = log;
+}
+
+/// Whatever was acknowledged is in the log where the acknowledgement said, and each command has its
+/// effect once.
+async fn assert_acknowledged(port: &Arc<dyn EventLog>, log: &[Entry], history: &[Observed]) {
+    let mut effects: BTreeMap<Uuid, Vec<&Entry>> = BTreeMap::new();
+    for entry in log {
+        effects.entry(entry.command).or_default().push(entry);
+    }
+    for (command, entries) in &effects {
+        let dense = entries.windows(2).all(|pair| pair[1].position == pair[0].position + 1);
+        assert!(dense, "command {command} has one effect, in one place: {entries:?}");
+        let mut kinds: Vec<_> = entries.iter().map(|entry| (&entry.stream, &*entry.kind)).collect();
+        kinds.sort();
+        let before = kinds.len();
+        // The same is said twice only about different parts of one thing: contacts, fields, policies.
+        let of_parts = |kind: &str| kind.contains("contact") || kind.starts_with("business_line.");
+        kinds.dedup_by(|one, other| one == other && !of_parts(one.1));
+        assert_eq!(kinds.len(), before, "command {command} has each effect once: {entries:?}");
+    }
+    for observed in history {
+        let (id, answer) = (observed.command.id, &observed.answer);
+        let stored = port.command((id).into()).await.expect("the log answers");
+        let effect = effects.get(&id);
+        match answer {
+            Answer::Done(done) => {
+                let stored = stored.unwrap_or_else(|| panic!("{observed:?} is not in the log"));
+                assert_eq!(stored.position.get(), done.position, "{observed:?} is where it was said to be");
+                assert!(done.position <= log.last().map_or(0, |entry| entry.position), "{observed:?}");
+                if let Some(entries) = effect {
+                    assert_eq!(
+                        entries.last().map(|entry| entry.position),
+                        Some(done.position),
+                        "{observed:?}"
+                    );
+                } else {
+                    let may_be_nothing = matches!(observed.command.wish, Wish::Claim(_) | Wish::Transfer(..));
+                    assert!(may_be_nothing, "{observed:?} has an effect");
+                }
+            }
+            Answer::Refused(_) => {
+                assert!(stored.is_some(), "{observed:?} is remembered");
+                let tried = effect
+                    .is_none_or(|entries| entries.iter().all(|entry| entry.stream.0 == "clue_attempts"));
+                assert!(tried, "{observed:?} has no effect: {effect:?}");
+            }
+            Answer::Forbidden => {
+                assert!(stored.is_none() && effect.is_none(), "{observed:?} has no effect");
+            }
+            Answer::Lost(_) => panic!("{observed:?} has no answer"),
+        }
+    }
+}
+
+/// Every subscriber saw every position once and in order, up to the end of the log; who follows the
+/// list was told the last change of every clue.
+async fn assert_told(log: &[Entry], followers: &Followers) {
+    let head = log.last().map_or(0, |entry| entry.position);
+    let all: Vec<i64> = (1..=head).collect();
+    let told = until(&followers.log, "the log to its end", |told| told.last >= head).await;
+    assert!(told.complaints.is_empty(), "a subscriber of the log: {:#?}", told.complaints);
+    assert_eq!(told.positions, all, "a subscriber of the log is told each position once and in order");
+
+    let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+    for entry in log.iter().filter(|entry| entry.stream.0 == "clue") {
+        last.insert(&entry.stream.1, entry.position);
+    }
+    let behind = |told: &Told| {
+        let known = |clue: &str| told.clues.get(clue).copied().unwrap_or_default();
+        last.iter().find(|(clue, at)| known(clue) < **at).map(|(clue, at)| format!("clue {clue} at {at}"))
+    };
+    let told = until(&followers.clues, "the last change of every clue", |told| behind(told).is_none()).await;
+    assert!(told.complaints.is_empty(), "a subscriber of the list of clues: {:#?}", told.complaints);
+}
+
+async fn until(follower: &Follower, what: &str, mut enough: impl FnMut(&Told) -> bool) -> Told {
+    let mut told = follower.told();
+    let reached = async { told.wait_for(|told| enough(told)).await.map(|told| told.clone()) };
+    if let Ok(Ok(told)) = timeout_at(Instant::now() + PATIENCE, reached).await {
+        return told;
+    }
+    let told = told.borrow();
+    let (last, complaints, connections) = (told.last, &told.complaints, told.connections);
+    panic!("a subscriber is not told {what}: it is at {last} on connection {connections}, {complaints:#?}")
+}
+
+/// Signs what the log holds now. The server may be at it, or somebody who was killed.
+async fn seal(setting: &Setting) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let output = setting.run(&["checkpoint"]).await;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "cluestream checkpoint: {told}");
+        if !told.contains("another process is signing") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "cluestream checkpoint: {told}");
+    }
+}
+
+/// `cluestream verify --checkpoints`: the log is sound and is what was signed ever since, its root
+/// computed anew, and every read model equals a fold of it from its beginning.
+async fn verify(site: &Site) {
+    let deadline = Instant::now() + PATIENCE;
+    let checkpoints = site.checkpoints().display().to_string();
+    loop {
+        let output = site.setting.run(&["verify", "--checkpoints", &checkpoints]).await;
+        if output.status.success() {
+            return;
+        }
+        let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        // Somebody who was killed may still hold the lease of a verification.
+        let held = told.contains("another process works on");
+        assert!(held && Instant::now() < deadline, "cluestream verify: {said}{told}");
+    }
+}
+
+/// Where a log ends.
+///
+/// # Panics
+/// When it does not answer.
+pub async fn head(port: &Arc<dyn EventLog>) -> Position {
+    port.head().await.expect("the log answers").position
+}
