@@ -129,6 +129,11 @@ pub struct Append {
     pub destroy_keys: Vec<SubjectId>,
     /// Whether its commit may wait for others like it: see `Appender::gather`.
     pub bulk: bool,
+    /// What those call it that rest on it; zero when nobody does.
+    pub ticket: u64,
+    /// Tickets of appends whose effects it was decided on while they were in flight. When one of these
+    /// fails it is refused, though another process may have brought the stream to the same revision.
+    pub rests_on: Vec<u64>,
 }
 
 impl Append {
@@ -145,6 +150,8 @@ impl Append {
             new_keys: Vec::new(),
             destroy_keys: Vec::new(),
             bulk: false,
+            ticket: 0,
+            rests_on: Vec::new(),
         }
     }
 

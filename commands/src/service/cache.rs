@@ -20,6 +20,8 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 pub(super) struct Entry {
     pub revision: Revision,
     pub state: Arc<dyn Any + Send + Sync>,
+    /// The ticket of the append that brings it there; zero when it was read from the log.
+    pub by: u64,
 }
 
 /// A stream's step from one revision to the next.

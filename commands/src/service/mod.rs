@@ -14,6 +14,7 @@ mod outcome;
 mod unit_of_work;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use domain::Aggregate;
@@ -62,6 +63,8 @@ struct Inner {
     index: PepperedIndex,
     cache: AggregateCache,
     clock: SharedClock,
+    /// The ticket of the last append.
+    tickets: AtomicU64,
 }
 
 impl CommandService {
@@ -69,7 +72,9 @@ impl CommandService {
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, vault: Arc<Vault>, clock: SharedClock) -> Self {
         let index = vault.blind_index();
-        Self(Arc::new(Inner { log, vault, index, cache: AggregateCache::default(), clock }))
+        // A log may have several services: their tickets begin apart.
+        let tickets = AtomicU64::new(rand::random::<u64>() >> 1);
+        Self(Arc::new(Inner { log, vault, index, cache: AggregateCache::default(), clock, tickets }))
     }
 
     /// The log that the service appends to.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cqrs_es::{AggregateError, EventStore};
 use domain::envelope::{Metadata, Revision, StreamId};
@@ -52,6 +53,8 @@ struct Open {
     loaded: Revision,
     /// Whether this process knew it, and did not read it from the log just now.
     known: bool,
+    /// The append in flight that it rests on; zero when none: see `Append::rests_on`.
+    by: u64,
     state: Arc<dyn Any + Send + Sync>,
     events: Vec<Staged>,
 }
@@ -153,7 +156,8 @@ impl<'a> UnitOfWork<'a> {
             None => (self.load_stored::<A>(&stream).await?, false),
         };
         let loaded = state(&entry.state);
-        let open = Open { loaded: entry.revision, known, state: entry.state, events: Vec::new() };
+        let (by, events) = (entry.by, Vec::new());
+        let open = Open { loaded: entry.revision, known, by, state: entry.state, events };
         self.streams.insert(stream, open);
         loaded
     }
@@ -169,7 +173,7 @@ impl<'a> UnitOfWork<'a> {
             })
         })?;
         let revision = Revision::new(i64::try_from(context.current_sequence).unwrap_or(i64::MAX));
-        let entry = Entry { revision, state: Arc::new(context.aggregate) };
+        let entry = Entry { revision, state: Arc::new(context.aggregate), by: 0 };
         if revision > Revision::ZERO {
             self.inner.cache.offer(stream.clone(), entry.clone());
         }
@@ -179,7 +183,7 @@ impl<'a> UnitOfWork<'a> {
     /// Begins an aggregate whose id was made a moment ago: nothing can be stored of it.
     pub(crate) fn begin<A: Aggregate>(&mut self, id: &A::Id) {
         let state: Arc<dyn Any + Send + Sync> = Arc::new(A::default());
-        let open = Open { loaded: Revision::ZERO, known: false, state, events: Vec::new() };
+        let open = Open { loaded: Revision::ZERO, known: false, by: 0, state, events: Vec::new() };
         self.streams.insert(StreamId::of::<A>(id), open);
     }
 
@@ -281,8 +285,13 @@ impl<'a> UnitOfWork<'a> {
         let result = done.stored(revision).map_err(|error| AppendError::Rejected(error.to_string()))?;
         let command = CommandRecord { id: self.context.command_id, fingerprint, result };
         let mut append = Append::of(command);
-        let mut steps = Vec::new();
+        append.ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed) + 1;
+        let (mut steps, mut touched) = (Vec::new(), Vec::new());
         for (stream, open) in std::mem::take(&mut self.streams) {
+            if open.by != 0 {
+                append.rests_on.push(open.by);
+                touched.push(stream.clone());
+            }
             if open.events.is_empty() {
                 append.decided_on.push(DecidedOn { stream, at: open.loaded });
                 continue;
@@ -291,7 +300,9 @@ impl<'a> UnitOfWork<'a> {
             for staged in open.events {
                 events.push(self.seal(&stream, staged)?);
             }
-            let to = Entry { revision: open.loaded.plus(events.len()), state: open.state };
+            let revision = open.loaded.plus(events.len());
+            let to = Entry { revision, state: open.state, by: append.ticket };
+            touched.push(stream.clone());
             steps.push(Step { stream: stream.clone(), from: open.loaded, to });
             append.streams.push(StreamAppend { stream, expected: open.loaded, events });
         }
@@ -303,7 +314,7 @@ impl<'a> UnitOfWork<'a> {
         append.destroy_keys.clone_from(&self.destroy_keys);
         let mut in_flight = InFlight {
             inner: self.inner,
-            streams: steps.iter().map(|step| step.stream.clone()).collect(),
+            streams: touched,
             new_subjects: append.new_keys.iter().map(|key| key.subject).collect(),
             done: false,
         };

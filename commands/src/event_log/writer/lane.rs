@@ -4,8 +4,9 @@
 //! conflict is answered to its own caller alone. When its reply is lost, the command ids are looked
 //! up before anything is sent again, so that nothing is appended twice.
 
-use std::sync::Arc;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::Position;
@@ -20,6 +21,34 @@ use crate::clock::SharedClock;
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Tickets of failed appends that are kept: several times as many as can wait in the queue.
+const KEPT: usize = 1 << 14;
+
+/// Tickets of appends that failed. Whatever rests on one must fail, too.
+#[derive(Default)]
+pub(super) struct Failed {
+    tickets: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Failed {
+    fn add(&mut self, ticket: u64) {
+        if ticket == 0 || !self.tickets.insert(ticket) {
+            return;
+        }
+        self.order.push_back(ticket);
+        if self.order.len() > KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.tickets.remove(&oldest);
+        }
+    }
+
+    fn holds_up(&self, append: &Append) -> bool {
+        !self.tickets.is_empty() && append.rests_on.iter().any(|ticket| self.tickets.contains(ticket))
+    }
+}
+
 /// One connection that commits batches, and what it needs to answer them.
 pub(super) struct Lane<B> {
     backend: B,
@@ -27,6 +56,8 @@ pub(super) struct Lane<B> {
     clock: SharedClock,
     /// Set when the epoch has gone on.
     fenced: Arc<AtomicBool>,
+    /// Of all lanes.
+    failed: Arc<Mutex<Failed>>,
 }
 
 impl Committed {
@@ -47,15 +78,20 @@ impl<B: Backend> Lane<B> {
         announce: watch::Sender<Position>,
         clock: SharedClock,
         fenced: Arc<AtomicBool>,
+        failed: Arc<Mutex<Failed>>,
     ) -> Self {
-        Self { backend, announce, clock, fenced }
+        Self { backend, announce, clock, fenced, failed }
     }
 
     /// Commits a batch, splitting it while it is refused. A stack instead of recursion keeps the
     /// order of positions and the order of the queue the same.
     pub async fn commit(&mut self, batch: Vec<Request>) {
         let mut stack = vec![batch];
-        while let Some(mut batch) = stack.pop() {
+        while let Some(batch) = stack.pop() {
+            let mut batch = self.without_baseless(batch);
+            if batch.is_empty() {
+                continue;
+            }
             match self.try_commit(&batch).await {
                 Ok(appended) => self.acknowledge(batch, appended),
                 Err(BatchError::Refused) if batch.len() > 1 => {
@@ -66,6 +102,28 @@ impl<B: Backend> Lane<B> {
                 Err(error) => self.decline(batch, error).await,
             }
         }
+    }
+
+    /// Refuses what rests on an append that failed: it was decided on a state that never came to be.
+    fn without_baseless(&self, batch: Vec<Request>) -> Vec<Request> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !batch.iter().any(|request| failed.holds_up(&request.append)) {
+            return batch;
+        }
+        let mut rest = Vec::with_capacity(batch.len());
+        for request in batch {
+            // What rests on something has a stream that it rests on.
+            let first = request.append.expectations().next();
+            let first = first.map(|(stream, expected)| (stream.clone(), expected));
+            match first.filter(|_| failed.holds_up(&request.append)) {
+                Some((stream, expected)) => {
+                    failed.add(request.append.ticket);
+                    request.answer(Err(AppendError::WrongExpectedRevision { stream, expected }));
+                }
+                None => rest.push(request),
+            }
+        }
+        rest
     }
 
     async fn try_commit(&mut self, batch: &[Request]) -> Result<Vec<Appended>, BatchError> {
@@ -146,6 +204,7 @@ impl<B: Backend> Lane<B> {
             if matches!(answer, AppendError::Fenced { .. }) && !self.fenced.swap(true, Ordering::Relaxed) {
                 tracing::error!("this process was fenced off: it appends nothing any more, start it again");
             }
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).add(request.append.ticket);
             request.answer(Err(answer));
         }
     }
