@@ -129,10 +129,11 @@ pub struct Append {
     pub destroy_keys: Vec<SubjectId>,
     /// Whether its commit may wait for others like it: see `Appender::gather`.
     pub bulk: bool,
-    /// What those call it that rest on it; zero when nobody does.
-    pub ticket: u64,
-    /// Tickets of appends whose effects it was decided on while they were in flight. When one of these
-    /// fails it is refused, though another process may have brought the stream to the same revision.
+    /// Chains of appends that it goes on with: whoever decides on the effects of an append before they
+    /// are committed gives his own append the same chain. When one of a chain fails, those behind it are
+    /// refused, though another process may have brought the stream to the revision that they expect.
+    pub extends: Vec<u64>,
+    /// Chains that it was decided on without going on with them.
     pub rests_on: Vec<u64>,
 }
 
@@ -150,7 +151,7 @@ impl Append {
             new_keys: Vec::new(),
             destroy_keys: Vec::new(),
             bulk: false,
-            ticket: 0,
+            extends: Vec::new(),
             rests_on: Vec::new(),
         }
     }

@@ -21,31 +21,33 @@ use crate::clock::SharedClock;
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Tickets of failed appends that are kept: several times as many as can wait in the queue.
+/// Failed chains that are kept: several times as many as appends can wait in the queue.
 const KEPT: usize = 1 << 14;
 
-/// Tickets of appends that failed. Whatever rests on one must fail, too.
+/// Chains of which an append failed. Whatever is behind it must fail, too.
 #[derive(Default)]
 pub(super) struct Failed {
-    tickets: HashSet<u64>,
+    chains: HashSet<u64>,
     order: VecDeque<u64>,
 }
 
 impl Failed {
-    fn add(&mut self, ticket: u64) {
-        if ticket == 0 || !self.tickets.insert(ticket) {
-            return;
+    fn add(&mut self, append: &Append) {
+        for chain in &append.extends {
+            if self.chains.insert(*chain) {
+                self.order.push_back(*chain);
+            }
         }
-        self.order.push_back(ticket);
-        if self.order.len() > KEPT
+        while self.order.len() > KEPT
             && let Some(oldest) = self.order.pop_front()
         {
-            self.tickets.remove(&oldest);
+            self.chains.remove(&oldest);
         }
     }
 
     fn holds_up(&self, append: &Append) -> bool {
-        !self.tickets.is_empty() && append.rests_on.iter().any(|ticket| self.tickets.contains(ticket))
+        let mut chains = append.extends.iter().chain(&append.rests_on);
+        !self.chains.is_empty() && chains.any(|chain| self.chains.contains(chain))
     }
 }
 
@@ -104,7 +106,7 @@ impl<B: Backend> Lane<B> {
         }
     }
 
-    /// Refuses what rests on an append that failed: it was decided on a state that never came to be.
+    /// Refuses what is behind an append that failed: it was decided on a state that never came to be.
     fn without_baseless(&self, batch: Vec<Request>) -> Vec<Request> {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if !batch.iter().any(|request| failed.holds_up(&request.append)) {
@@ -112,12 +114,12 @@ impl<B: Backend> Lane<B> {
         }
         let mut rest = Vec::with_capacity(batch.len());
         for request in batch {
-            // What rests on something has a stream that it rests on.
+            // What is in a chain has a stream.
             let first = request.append.expectations().next();
             let first = first.map(|(stream, expected)| (stream.clone(), expected));
             match first.filter(|_| failed.holds_up(&request.append)) {
                 Some((stream, expected)) => {
-                    failed.add(request.append.ticket);
+                    failed.add(&request.append);
                     request.answer(Err(AppendError::WrongExpectedRevision { stream, expected }));
                 }
                 None => rest.push(request),
@@ -204,7 +206,7 @@ impl<B: Backend> Lane<B> {
             if matches!(answer, AppendError::Fenced { .. }) && !self.fenced.swap(true, Ordering::Relaxed) {
                 tracing::error!("this process was fenced off: it appends nothing any more, start it again");
             }
-            self.failed.lock().unwrap_or_else(PoisonError::into_inner).add(request.append.ticket);
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).add(&request.append);
             request.answer(Err(answer));
         }
     }

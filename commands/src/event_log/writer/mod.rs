@@ -79,9 +79,7 @@ pub(super) fn start<B: Backend>(lanes: Vec<B>, head: Position, clock: &SharedClo
     let (gatherings, gathering) = watch::channel(0);
     let fenced = Arc::new(AtomicBool::new(false));
     let failed = Arc::new(Mutex::default());
-    let lane = |backend| {
-        Lane::new(backend, announce.clone(), clock.clone(), fenced.clone(), failed.clone())
-    };
+    let lane = |backend| Lane::new(backend, announce.clone(), clock.clone(), fenced.clone(), failed.clone());
     let idle = lanes.into_iter().map(lane).collect();
     let (in_flight, held) = (JoinSet::new(), Held::default());
     tokio::spawn(Writer { requests, held, idle, in_flight, touched: HashSet::new(), gathering }.run());
