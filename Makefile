@@ -3,16 +3,20 @@
 CARGO ?= cargo
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo test torture bench lint setup
+.PHONY: demo test torture test-eventstore bench lint setup
 
 demo: setup ## Build the program and start it with a sample month on the embedded store
 	$(CARGO) run --profile demo --locked --bin cluestream -- demo
 
 test: setup-test lint ## Formats, lints and tests everything, on SQLite and PostgreSQL
-	$(CARGO) run --quiet --locked -p tests --bin with-postgres -- $(CARGO) test --workspace --locked --no-fail-fast
+	$(CARGO) run --quiet --locked --bin with-postgres -- $(CARGO) test --workspace --locked --no-fail-fast
+
+test-eventstore: setup-test ## The suite of the log on the live EventStoreDB that EVENTSTORE_TEST_URL names
+	@test -n "$$EVENTSTORE_TEST_URL" || { echo "Set EVENTSTORE_TEST_URL, such as esdb://admin:changeit@localhost:2113?tls=false"; exit 1; }
+	$(CARGO) test --locked -p tests --test suite eventstore
 
 torture: setup-test ## Faults with random seeds for SECONDS; SEED, STORE, LENGTH, ROUNDS: see docs/faults.md
-	$(CARGO) run --quiet --locked -p tests --bin torture
+	$(CARGO) run --quiet --locked --bin torture
 
 lint:
 	$(CARGO) fmt --all --check

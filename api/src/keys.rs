@@ -3,12 +3,17 @@
 //! Guarantees: files are made readable by their owner only and never overwritten; a missing or
 //! damaged file is named together with what to do; keys leave memory when they are dropped.
 //!
-//! - `signing.pem`: Ed25519 private key, PKCS#8; signs tokens and checkpoints of the log.
+//! - `signing.pem`: Ed25519 private key, PKCS#8; signs tokens.
 //! - `master.key`: wraps the data keys of persons. Losing it makes all personal data unreadable.
 //! - `pepper.key`: keys the hashes by which contacts are found.
 //!
-//! The latter two hold one line for each version, so that a new version can be added while older
+//! - `log-signing.pem`: Ed25519 private key, PKCS#8; signs checkpoints of the log under the name in
+//!   `log-verifier.pub`, which is the public half, for auditors. Older installations have none.
+//!
+//! Master key and pepper hold one line for each version, so that a new version can be added while older
 //! ones still open what they sealed. Deliberately absent: key servers.
+
+mod log_key;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::proof::NoteSigner;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
@@ -52,6 +58,7 @@ pub struct Keys {
     signing: SigningKey,
     master: VersionedKey,
     pepper: VersionedKey,
+    log: Option<NoteSigner>,
 }
 
 /// Why keys cannot be made or loaded.
@@ -80,6 +87,18 @@ pub enum KeysError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// No key for the log is there.
+    #[error(
+        "there is no key to sign the log with: run `cluestream keys log`, which makes {} and leaves the other \
+         keys as they are", file.display()
+    )]
+    NoLogKey {
+        /// Which file is missing.
+        file: PathBuf,
+    },
+    /// The name of the log cannot be used.
+    #[error("the name of the log: {0}")]
+    Origin(#[from] domain::proof::KeyError),
     /// The operating system refused.
     #[error("the key file {}: {source}", file.display())]
     Io {
@@ -154,18 +173,26 @@ impl Keys {
     /// When the operating system gives no random numbers.
     pub fn generate() -> Result<Self, KeysError> {
         let signing = SigningKey::from_bytes(&*random()?);
-        Ok(Self { signing, master: VersionedKey::generate()?, pepper: VersionedKey::generate()? })
+        let (master, pepper) = (VersionedKey::generate()?, VersionedKey::generate()?);
+        Ok(Self { signing, master, pepper, log: Some(log_key::generate(None)?) })
     }
 
-    /// Writes new keys into a directory and returns the files.
+    /// Writes new keys into a directory and returns the files. The log gets a name of its own.
     ///
     /// # Errors
     /// When one of the files exists, before anything is written; or when writing fails.
     pub fn create(directory: &Path) -> Result<Vec<PathBuf>, KeysError> {
+        Self::create_for(directory, None)
+    }
+
+    /// The same, with a name for the log.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and when the name cannot be used.
+    pub fn create_for(directory: &Path, origin: Option<&str>) -> Result<Vec<PathBuf>, KeysError> {
         let files = [SIGNING, MASTER, PEPPER].map(|name| directory.join(name));
-        if let Some(file) = files.iter().find(|file| file.symlink_metadata().is_ok()) {
-            return Err(KeysError::Exists { file: file.clone() });
-        }
+        absent(files.iter().chain(&log_key::files(directory)))?;
+        let log = log_key::generate(origin)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -177,7 +204,18 @@ impl Keys {
         write_new(signing, pem.as_bytes())?;
         write_new(master, keys.master.print("master").as_bytes())?;
         write_new(pepper, keys.pepper.print("pepper").as_bytes())?;
-        Ok(files.into())
+        let mut files = Vec::from(files);
+        files.extend(log_key::write(&log, directory)?);
+        Ok(files)
+    }
+
+    /// Writes a key for the log beside the other keys, for an installation that has none.
+    ///
+    /// # Errors
+    /// When it is there already, its name cannot be used, or writing fails.
+    pub fn create_log_key(directory: &Path, origin: Option<&str>) -> Result<Vec<PathBuf>, KeysError> {
+        absent(&log_key::files(directory))?;
+        log_key::write(&log_key::generate(origin)?, directory)
     }
 
     /// Reads the keys of a directory.
@@ -196,10 +234,33 @@ impl Keys {
             let text = read(&file)?;
             VersionedKey::parse(&text, purpose).map_err(|reason| KeysError::Damaged { file, reason })
         };
-        Ok(Self { signing, master: versioned(MASTER, "master")?, pepper: versioned(PEPPER, "pepper")? })
+        let (master, pepper) = (versioned(MASTER, "master")?, versioned(PEPPER, "pepper")?);
+        Ok(Self { signing, master, pepper, log: log_key::load(directory)? })
     }
 
-    /// Signs tokens and checkpoints.
+    /// Signs checkpoints of the log, when there is a key for it.
+    #[must_use]
+    pub const fn log(&self) -> Option<&NoteSigner> {
+        self.log.as_ref()
+    }
+
+    /// Signs checkpoints of the log.
+    ///
+    /// # Errors
+    /// When there is no key for it, with what to do.
+    pub fn log_in(&self, directory: &Path) -> Result<&NoteSigner, KeysError> {
+        let [file, _] = log_key::files(directory);
+        self.log.as_ref().ok_or(KeysError::NoLogKey { file })
+    }
+
+    /// Where the public half of the log's key is, for auditors.
+    #[must_use]
+    pub fn verifier_file(directory: &Path) -> PathBuf {
+        let [_, verifier] = log_key::files(directory);
+        verifier
+    }
+
+    /// Signs tokens.
     #[must_use]
     pub const fn signing(&self) -> &SigningKey {
         &self.signing
@@ -228,6 +289,14 @@ impl Keys {
     }
 }
 
+/// Refuses when one of these files is there.
+fn absent<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), KeysError> {
+    match files.into_iter().find(|file| file.symlink_metadata().is_ok()) {
+        Some(file) => Err(KeysError::Exists { file: file.clone() }),
+        None => Ok(()),
+    }
+}
+
 fn random() -> Result<SecretKey, KeysError> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(key.as_mut_slice()).map_err(|_| KeysError::Random)?;
@@ -249,11 +318,15 @@ fn read(file: &Path) -> Result<Zeroizing<String>, KeysError> {
 
 /// Writes a file that must not exist, for its owner only, and waits until it is on disk.
 fn write_new(file: &Path, content: &[u8]) -> Result<(), KeysError> {
+    write_with(file, content, 0o600)
+}
+
+fn write_with(file: &Path, content: &[u8], mode: u32) -> Result<(), KeysError> {
     let error = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => KeysError::Exists { file: file.to_owned() },
         _ => KeysError::Io { file: file.to_owned(), source },
     };
-    let mut handle = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(error)?;
+    let mut handle = OpenOptions::new().write(true).create_new(true).mode(mode).open(file).map_err(error)?;
     handle.write_all(content).and_then(|()| handle.sync_all()).map_err(error)
 }
 
@@ -265,7 +338,7 @@ mod tests {
     fn keys_that_were_made_are_loaded_as_they_were() {
         let directory = tempfile::tempdir().unwrap();
         let files = Keys::create(&directory.path().join("a/b")).unwrap();
-        assert_eq!(files.len(), 3);
+        assert_eq!(files.len(), 5);
         let first = Keys::load(&directory.path().join("a/b")).unwrap();
         let second = Keys::load(&directory.path().join("a/b")).unwrap();
         assert_eq!(first.signing().to_bytes(), second.signing().to_bytes());
@@ -280,7 +353,8 @@ mod tests {
     fn key_files_belong_to_their_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
         let inner = directory.path().join("keys");
-        for file in Keys::create(&inner).unwrap() {
+        let secret = |file: &PathBuf| *file != Keys::verifier_file(&inner);
+        for file in Keys::create(&inner).unwrap().into_iter().filter(secret) {
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
         }
         assert_eq!(inner.metadata().unwrap().permissions().mode() & 0o777, 0o700);

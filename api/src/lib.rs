@@ -16,6 +16,7 @@ mod fail_points;
 pub mod graphql;
 pub mod http;
 pub mod keys;
+pub mod proofs;
 pub mod telemetry;
 
 pub use cli::run;

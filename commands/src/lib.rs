@@ -1,4 +1,4 @@
-//! The write side: event log and its backends, key vault, command service, import.
+//! The write side: event log and its backends, its proof, key vault, command service, import.
 //!
 //! Guarantees: a command is decided on the newest state that this process knows and appended only
 //! if that state still is the newest; an acknowledged command is in the log; a command id has one
@@ -12,6 +12,7 @@ pub mod clock;
 pub mod event_log;
 pub mod import;
 pub mod line_file;
+pub mod proof;
 pub mod service;
 pub mod use_cases;
 pub mod vault;

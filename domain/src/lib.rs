@@ -19,6 +19,7 @@ pub mod ids;
 pub mod operator;
 pub mod personal;
 pub mod ports;
+pub mod proof;
 pub mod team;
 pub mod values;
 

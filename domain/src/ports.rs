@@ -8,6 +8,7 @@ use crate::contracts::Event;
 use crate::envelope::{Position, RecordedEvent, Revision, StreamId};
 use crate::ids::{EventId, SubjectId};
 use crate::personal::{PersonalValue, Replacement, replace_personal};
+use crate::proof::StoredEvent;
 use crate::values::{ContactKind, Instant};
 
 /// The end of the log.
@@ -49,6 +50,12 @@ pub trait EventReader: Send + Sync {
     /// Up to `limit` events behind `after`, in order and without a hole.
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError>;
 
+    /// The events behind `after` up to `until`, in order and without a hole; all of them, if the log
+    /// has them. It may cost more than [`EventReader::read`] for a few events, and less for many.
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.read(after, usize::try_from(until.get() - after.get()).unwrap_or(0)).await
+    }
+
     /// Up to `limit` events of one stream behind `after`, in order.
     async fn read_stream(
         &self,
@@ -57,8 +64,47 @@ pub trait EventReader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, ReadError>;
 
+    /// Up to `limit` events behind `after`, in order and as their rows store them. What reads here looks
+    /// for damage itself: a hole is no error, and no envelope is read.
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError>;
+
+    /// The same of the events behind `after` up to `until`: those that are there.
+    async fn read_stored_range(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        let limit = usize::try_from(until.get() - after.get()).unwrap_or(0);
+        let mut events = self.read_stored(after, limit).await?;
+        // Behind a hole come others.
+        events.retain(|event| event.position <= until);
+        Ok(events)
+    }
+
     /// The end of the log.
     async fn head(&self) -> Result<Head, ReadError>;
+
+    /// Position of the last event that was recorded at an instant or before; zero when there is none.
+    ///
+    /// Positions are dense and recorded times never run backwards along them, so the place is found by
+    /// halving, with no index that an append would have to keep.
+    async fn position_at(&self, at: Instant) -> Result<Position, ReadError> {
+        let head = self.head().await?;
+        if head.recorded_at <= at {
+            return Ok(head.position);
+        }
+        let (mut before, mut behind) = (0, head.position.get());
+        while behind - before > 1 {
+            let middle = Position::new(before + (behind - before) / 2);
+            let found = self.read(Position::new(middle.get() - 1), 1).await?;
+            let event = found.first().ok_or_else(|| ReadError::Corrupt {
+                position: middle,
+                reason: "the log ends before its head".to_owned(),
+            })?;
+            if event.recorded_at <= at { before = middle.get() } else { behind = middle.get() }
+        }
+        Ok(Position::new(before))
+    }
 }
 
 /// Why personal data could not be read. A destroyed key is no error: it reads as `Redacted`.

@@ -13,9 +13,11 @@ use domain::ports::BlindIndex;
 pub mod changes;
 pub mod clue_list;
 pub mod clue_pool;
+pub mod consumers;
 pub mod customer;
 pub mod directory;
 pub mod fact_clue_stage;
+pub mod history;
 pub mod lines;
 pub mod operators;
 pub mod read;
@@ -27,6 +29,7 @@ pub mod star_customers;
 pub(crate) mod tests;
 
 pub use changes::{ChangedRow, Changes};
+pub use consumers::{Consumer, ConsumerError, ConsumerLag, Consumers, LeaseId};
 pub use directory::{Directory, Snapshot};
 pub use read::{Cursor, Edge, Page, Paging, QueryError, Shown, Sight, Viewer};
 pub use rebuild::{Progress, Report, TableReport};
@@ -44,5 +47,6 @@ pub fn read_models(index: &Arc<dyn BlindIndex>) -> Vec<Arc<dyn runner::Projector
         Arc::new(customer::Customers::new(Arc::clone(index))),
         Arc::new(star_customers::StarCustomers),
         Arc::new(fact_clue_stage::FactClueStage),
+        Arc::new(history::History::new(Arc::clone(index))),
     ]
 }

@@ -13,8 +13,9 @@ use domain::ids::{ClueId, CommandId, CustomerId};
 use domain::operator::Role;
 use domain::personal::Personal;
 use futures::{StreamExt, stream};
+use tests::eventstore_double::EventStoreDouble;
 use tests::given::{World, parse};
-use tests::stores::{Backend, Store};
+use tests::stores::{Backend, EventStoreStore, Store};
 
 use crate::cluster::{self, CALLERS, ROUNDS, STEP, checkpoint, our_world};
 use crate::limits;
@@ -73,6 +74,20 @@ pub async fn on_sqlite(report: &mut Report) {
     report.ratio(section, "a customer", "insert limit", None);
     report.ratio(section, "a clue", "insert limit", None);
     report.ratio(section, "a follow-up", "insert limit", None);
+}
+
+/// Ours on the *double* of EventStoreDB, which keeps everything in memory: what is measured is our side
+/// and the protocol, not a server.
+pub async fn on_the_eventstore_double(report: &mut Report) {
+    let replica = Store::fresh(Backend::Sqlite).await;
+    let store = Store::EventStore(EventStoreStore::on(EventStoreDouble::start().await, replica));
+    let ours = Ours::prepare(World::new(store.service(Arc::new(SystemClock)).await).await).await;
+    let section = "append on a double of EventStoreDB, replica in SQLite, 64 callers";
+    for _ in 0..ROUNDS {
+        report.commands(section, "a customer", &ours.customers().await);
+        report.commands(section, "a clue", &ours.clues().await);
+        report.commands(section, "a follow-up", &ours.follow_ups().await);
+    }
 }
 
 fn system() -> CommandContext {

@@ -10,16 +10,23 @@ mod cluster;
 mod limits;
 mod lists;
 mod load;
+mod log_append;
+mod memory;
 mod mutations;
+mod past;
 mod plain;
 mod rebuild;
 mod replay;
+mod replay_http;
 mod report;
 mod same_server;
 mod served;
 mod stock;
 mod stock_customers;
+mod verify;
 mod wire;
+
+use std::process::ExitCode;
 
 use report::Report;
 
@@ -27,7 +34,10 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {
+fn main() -> ExitCode {
+    if memory::is_program() {
+        return api::run();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -40,11 +50,23 @@ fn main() {
         if wanted("append") {
             append::on_postgres(&mut report).await;
         }
+        if wanted("log") {
+            log_append::run(&mut report).await;
+        }
         if wanted("sqlite") {
             append::on_sqlite(&mut report).await;
         }
+        if wanted("eventstore") {
+            append::on_the_eventstore_double(&mut report).await;
+        }
         if wanted("replay") {
             replay::run(&mut report).await;
+        }
+        if wanted("replay_http") {
+            replay_http::run(&mut report).await;
+        }
+        if wanted("verify") {
+            verify::run(&mut report).await;
         }
         if wanted("rebuild") {
             rebuild::run(&mut report).await;
@@ -55,6 +77,14 @@ fn main() {
         if wanted("lists") {
             lists::run(&mut report).await;
         }
+        if wanted("past") {
+            past::run(&mut report).await;
+        }
+        // Not with the others, for it takes as long as all of them.
+        if only.iter().any(|only| only == "memory") {
+            memory::run(&mut report).await;
+        }
         report.print();
     });
+    ExitCode::SUCCESS
 }

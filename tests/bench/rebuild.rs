@@ -16,6 +16,8 @@ use crate::served::{LINE, Staffed};
 
 const PEOPLE: usize = 30_000;
 const SECTION: &str = "the clue list built anew";
+const ONE: &str = "rebuild and comparison, one worker";
+const TWO: &str = "rebuild and comparison, two workers";
 /// The tables of the read model.
 const TABLES: [&str; 7] = [
     "clue_list",
@@ -48,12 +50,16 @@ pub async fn run(report: &mut Report) {
         let start = Instant::now();
         copy(&options, &mut connection).await;
         report.record(SECTION, "COPY of its rows", "events/s", rate(events, start));
-        let start = Instant::now();
-        let found = served.server.app.projections.rebuild("clue_list", &|_| ()).await.expect("rebuilt");
-        report.record(SECTION, "rebuild and comparison", "events/s", rate(events, start));
-        assert!(found.is_equal(), "{found:?}");
+        for (contender, workers) in [(ONE, 1), (TWO, 2)] {
+            let projections = served.server.app.projections.clone().with_workers(workers);
+            let start = Instant::now();
+            let found = projections.rebuild("clue_list", &|_| ()).await.expect("rebuilt");
+            report.record(SECTION, contender, "events/s", rate(events, start));
+            assert!(found.is_equal(), "{found:?}");
+        }
     }
-    report.ratio(SECTION, "rebuild and comparison", "COPY of its rows", None);
+    report.ratio(SECTION, ONE, "COPY of its rows", None);
+    report.ratio(SECTION, TWO, ONE, None);
 }
 
 /// Copies every table into one of the same indexes.

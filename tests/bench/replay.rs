@@ -18,19 +18,22 @@ use crate::limits::rate;
 use crate::report::Report;
 use crate::stock;
 
-const EVENTS: usize = 500_000;
+/// Events of a log that is read as a whole.
+pub const EVENTS: usize = 500_000;
+/// The database that is replayed.
+const DATABASE: &str = "replayed";
 
 /// Ours beside stock's `stream_all_events` and COPY.
 pub async fn run(report: &mut Report) {
     let cluster = cluster::start();
-    let world = our_world(&cluster, "replayed").await;
-    fill(cluster.options()).await;
-    let stock = cluster.options().clone().database("replayed");
+    let world = our_world(&cluster, DATABASE).await;
+    fill(cluster.options(), DATABASE).await;
+    let stock = cluster.options().clone().database(DATABASE);
     let stock = PgPoolOptions::new().max_connections(stock::POOL).connect_with(stock).await.expect("a pool");
     let log = world.service.log().clone();
     let section = "ordered replay, decoded";
     for round in 0..=ROUNDS {
-        let limit = copy(cluster.options()).await;
+        let limit = copy(cluster.options(), DATABASE).await;
         let theirs = stock_replay(&stock).await;
         let ours = ours(log.clone()).await;
         // The first round warms caches and connections.
@@ -45,7 +48,7 @@ pub async fn run(report: &mut Report) {
 }
 
 /// Follow-ups, as the log mostly has.
-async fn fill(server: &PgConnectOptions) {
+pub async fn fill(server: &PgConnectOptions, database: &str) {
     let payload = serde_json::json!({ "follow_up_logged": { "follow_up": {
         "id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "channel": "call", "outcome": "no_answer",
         "at": "2026-05-01T12:00:00.000000Z", "note": { "$sealed": "A".repeat(200) } } } });
@@ -54,7 +57,7 @@ async fn fill(server: &PgConnectOptions) {
         "actor": "operator:0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111", "line": "used-car-sales",
         "command_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111",
         "correlation_id": "0198c7e2-5c5e-7c3a-9f1f-52d9f4b6a111" });
-    let mut log = server.clone().database("replayed").connect().await.expect("the log");
+    let mut log = server.clone().database(database).connect().await.expect("the log");
     sqlx::query(
         "INSERT INTO events SELECT 'clue', 'filled-' || (n / 100), n % 100 + 1, 'clue.follow_up_logged', '1', \
          $1::json, $2::json, (SELECT position FROM log_head) + n + 1, 1777636800000000 \
@@ -99,10 +102,11 @@ async fn stock_replay(pool: &PgPool) -> f64 {
     rate(count, start)
 }
 
-async fn copy(server: &PgConnectOptions) -> f64 {
+/// The same table, read and thrown away.
+pub async fn copy(server: &PgConnectOptions, database: &str) -> f64 {
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .connect_with(server.clone().database("replayed"))
+        .connect_with(server.clone().database(database))
         .await
         .expect("a pool");
     let start = Instant::now();

@@ -24,8 +24,18 @@ struct Ratio {
 pub struct Report {
     series: BTreeMap<(String, String), Series>,
     ratios: Vec<Ratio>,
-    /// Median and 99th percentile of each round, in milliseconds.
-    latencies: BTreeMap<(String, String), Vec<(f64, f64)>>,
+    /// What each round's callers waited.
+    latencies: BTreeMap<(String, String), Vec<Latency>>,
+    /// What the slowest hundredth may wait, in medians.
+    ceilings: BTreeMap<(String, String), f64>,
+}
+
+/// How long the callers of one round waited, in milliseconds.
+#[derive(Clone, Copy)]
+struct Latency {
+    p50: f64,
+    p99: f64,
+    p999: f64,
 }
 
 impl Report {
@@ -46,7 +56,13 @@ impl Report {
     /// Records the latencies of a round.
     pub fn latencies(&mut self, section: &str, contender: &str, reached: &Reached) {
         let latencies = self.latencies.entry((section.to_owned(), contender.to_owned())).or_default();
-        latencies.push((reached.percentile(0.5), reached.percentile(0.99)));
+        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| reached.percentile(share));
+        latencies.push(Latency { p50, p99, p999 });
+    }
+
+    /// Asks that the 99th percentile is at most so many medians.
+    pub fn ceiling(&mut self, section: &str, contender: &str, medians: f64) {
+        self.ceilings.insert((section.to_owned(), contender.to_owned()), medians);
     }
 
     /// Asks for a ratio, the median of the rounds' own ratios.
@@ -78,12 +94,22 @@ impl Report {
                 ratio.section, ratio.ours, ratio.base
             );
         }
-        println!("\n| what | contender | p50 | p99 | p99 / p50, median of rounds |\n|---|---|---|---|---|");
-        for ((section, contender), rounds) in &self.latencies {
-            let p50 = median(rounds.iter().map(|(p50, _)| *p50).collect());
-            let p99 = median(rounds.iter().map(|(_, p99)| *p99).collect());
-            let spread = median(rounds.iter().map(|(p50, p99)| p99 / p50).collect());
-            println!("| {section} | {contender} | {p50:.2} ms | {p99:.2} ms | {spread:.1} |");
+        println!(
+            "\n| what | contender | p50 | p99 | p99.9 | p99 / p50, median of rounds | at most | |\n\
+             |---|---|---|---|---|---|---|---|"
+        );
+        for (name, rounds) in &self.latencies {
+            let of = |figure: fn(&Latency) -> f64| median(rounds.iter().map(figure).collect());
+            let (p50, p99, p999) = (of(|round| round.p50), of(|round| round.p99), of(|round| round.p999));
+            let spread = of(|round| round.p99 / round.p50);
+            let (section, contender) = name;
+            let ceiling = self.ceilings.get(name);
+            let most = ceiling.map_or_else(String::new, |most| format!("{most:.0}"));
+            let verdict = ceiling.map_or("", |most| if spread <= *most { "reached" } else { "**missed**" });
+            println!(
+                "| {section} | {contender} | {p50:.2} ms | {p99:.2} ms | {p999:.2} ms | {spread:.1} | {most} | \
+                 {verdict} |"
+            );
         }
     }
 }

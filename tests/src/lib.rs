@@ -4,6 +4,7 @@
 //! private cluster that lives as long as the test process, as a user that is not root.
 
 pub mod clock;
+pub mod eventstore_double;
 pub mod faults;
 pub mod generator;
 pub mod given;

@@ -2,6 +2,20 @@
 
 use std::process::Command;
 
+/// Takes away what cargo tells the programs that it runs. A cargo under a cargo that sees it takes what
+/// build scripts were run with for changed, and builds half of all dependencies anew.
+pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
+    let told = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "OUT_DIR"].iter().any(|told| name.starts_with(told))
+    };
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(told) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// How the process is told what to do.
 const TOLD: &str = "SUITE_CHILD";
 

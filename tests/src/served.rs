@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::app::{App, Role, ServeError, Service};
+use api::app::{App, AppError, Role, ServeError, Service};
 use api::config::{Config, DatabaseUrl};
 use api::http::Server;
 use api::keys::Keys;
@@ -43,11 +43,16 @@ impl Served {
     /// # Panics
     /// When it does not start.
     pub async fn in_roles(database: &PgConnectOptions, roles: &[Role]) -> Self {
-        let config = Config {
-            database_url: DatabaseUrl::new(database.to_url_lossy().as_str()).expect("an address"),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            ..Config::default()
-        };
+        let database_url = DatabaseUrl::new(database.to_url_lossy().as_str()).expect("an address");
+        Self::with(Config { database_url, ..Config::default() }, roles).await
+    }
+
+    /// A server with fresh keys as configured, at a free port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn with(config: Config, roles: &[Role]) -> Self {
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
         let keys = Keys::generate().expect("keys");
         let server = Server::bind(config.listen).await.expect("a free port");
         let app = Arc::new(App::open(&config, &keys, Arc::new(SystemClock)).await.expect("the app opens"));
@@ -101,5 +106,17 @@ impl Served {
     pub async fn end(self) {
         drop(self.stop);
         self.ended.await.expect("it runs").expect("it ends in order");
+    }
+}
+
+/// Why the program does not open as configured.
+///
+/// # Panics
+/// When it does.
+pub async fn app_error(config: &Config) -> AppError {
+    let keys = Keys::generate().expect("keys");
+    match App::open(config, &keys, Arc::new(SystemClock)).await {
+        Ok(_) => panic!("it must not open"),
+        Err(error) => error,
     }
 }

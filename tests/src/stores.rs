@@ -6,13 +6,19 @@ use std::sync::Arc;
 
 use commands::backup::Place;
 use commands::clock::SharedClock;
-use commands::event_log::{EventLog, PostgresLog, SqliteLog};
+use commands::event_log::{EventLog, EventStoreAddress, EventStoreLog, PostgresLog, SqliteLog};
 use commands::service::CommandService;
 use commands::vault::{KeyMaterial, MasterKey, Pepper, Vault};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, migrate::Migrator};
 use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::eventstore_double::EventStoreDouble;
+
+/// Names a live EventStoreDB; the double stands in for it otherwise.
+pub const LIVE_EVENT_STORE: &str = "EVENTSTORE_TEST_URL";
 
 /// Which backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +27,10 @@ pub enum Backend {
     Sqlite,
     /// A database of the test's cluster.
     Postgres,
+    /// A stream of EventStoreDB, live or its double, with a replica in files.
+    EventStoreOnSqlite,
+    /// The same with a replica in a database of the test's cluster.
+    EventStoreOnPostgres,
 }
 
 /// A fresh, empty store. Opening it twice is what two processes do.
@@ -30,19 +40,89 @@ pub enum Store {
     Sqlite(TempDir),
     /// A database of the test's cluster.
     Postgres(PgConnectOptions),
+    /// A stream of EventStoreDB and its replica.
+    EventStore(EventStoreStore),
+}
+
+/// A fresh stream of EventStoreDB with its replica.
+pub struct EventStoreStore {
+    /// The double, unless a live server is tested.
+    pub double: Option<EventStoreDouble>,
+    /// Where the server is.
+    pub url: String,
+    /// The stream.
+    pub stream: String,
+    /// The replica.
+    pub replica: Box<Store>,
+}
+
+impl EventStoreStore {
+    /// A stream of the live server that is named, else of a double with one node.
+    pub async fn fresh(replica: Store) -> Self {
+        match std::env::var(LIVE_EVENT_STORE) {
+            Ok(url) => Self { double: None, url, stream: fresh_stream(), replica: Box::new(replica) },
+            Err(_) => Self::on(EventStoreDouble::start().await, replica),
+        }
+    }
+
+    /// A stream of a double.
+    #[must_use]
+    pub fn on(double: EventStoreDouble, replica: Store) -> Self {
+        let url = double.url();
+        Self { double: Some(double), url, stream: fresh_stream(), replica: Box::new(replica) }
+    }
+
+    /// The stream as the log names it.
+    ///
+    /// # Panics
+    /// When the address makes no sense.
+    #[must_use]
+    pub fn event_store(&self) -> EventStoreAddress {
+        EventStoreAddress::new(&self.url, &self.stream).expect("the address of an EventStoreDB")
+    }
+}
+
+fn fresh_stream() -> String {
+    let id = commands::clock::fresh_uuid(commands::clock::Clock::now(&commands::clock::SystemClock));
+    format!("cluestream-test-{}", Uuid::simple(id))
 }
 
 impl Store {
     /// A fresh store.
     pub async fn fresh(backend: Backend) -> Self {
         match backend {
-            Backend::Postgres => Self::Postgres(crate::postgres::fresh_database().await),
-            Backend::Sqlite => {
-                let folder = tempfile::tempdir().expect("a temporary folder");
-                migrate(&folder.path().join("log.db"), &migrations::SQLITE_LOG).await;
-                migrate(&folder.path().join("keys.db"), &migrations::SQLITE_KEYS).await;
-                Self::Sqlite(folder)
+            Backend::Postgres => Self::fresh_postgres().await,
+            Backend::Sqlite => Self::fresh_sqlite().await,
+            Backend::EventStoreOnSqlite => {
+                Self::EventStore(EventStoreStore::fresh(Self::fresh_sqlite().await).await)
             }
+            Backend::EventStoreOnPostgres => {
+                Self::EventStore(EventStoreStore::fresh(Self::fresh_postgres().await).await)
+            }
+        }
+    }
+
+    async fn fresh_postgres() -> Self {
+        Self::Postgres(crate::postgres::fresh_database().await)
+    }
+
+    async fn fresh_sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        migrate(&folder.path().join("log.db"), &migrations::SQLITE_LOG).await;
+        migrate(&folder.path().join("keys.db"), &migrations::SQLITE_KEYS).await;
+        Self::Sqlite(folder)
+    }
+
+    /// What kind of store it is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        match self {
+            Self::Sqlite(_) => Backend::Sqlite,
+            Self::Postgres(_) => Backend::Postgres,
+            Self::EventStore(store) => match *store.replica {
+                Self::Sqlite(_) => Backend::EventStoreOnSqlite,
+                _ => Backend::EventStoreOnPostgres,
+            },
         }
     }
 
@@ -57,6 +137,7 @@ impl Store {
         match self {
             Self::Sqlite(folder) => folder.path().display().to_string(),
             Self::Postgres(options) => options.to_url_lossy().to_string(),
+            Self::EventStore(store) => format!("{} {} {}", store.url, store.stream, store.replica.address()),
         }
     }
 
@@ -68,6 +149,7 @@ impl Store {
                 OwnedPlace::Sqlite(folder.path().join("log.db"), folder.path().join("keys.db"))
             }
             Self::Postgres(options) => OwnedPlace::Postgres(options.clone()),
+            Self::EventStore(store) => store.replica.place(),
         }
     }
 
@@ -91,17 +173,22 @@ impl Store {
                 let mut connection = options.connect().await?;
                 Ok(sqlx::query(sql).execute(&mut connection).await?.rows_affected())
             }
+            Self::EventStore(store) => Box::pin(store.replica.execute(sql)).await,
         }
     }
 
     /// Runs SQL with the append-only triggers out of the way, as an intruder with the keys of the
     /// database would.
     pub async fn without_guards(&self, sql: &str) {
-        let drop = match self {
-            Self::Sqlite(_) => "DROP TRIGGER events_no_delete",
-            Self::Postgres(_) => "ALTER TABLE events DISABLE TRIGGER ALL",
+        let drop: &[&str] = match self.backend() {
+            Backend::Sqlite | Backend::EventStoreOnSqlite => {
+                &["DROP TRIGGER IF EXISTS events_no_delete", "DROP TRIGGER IF EXISTS events_no_update"]
+            }
+            _ => &["ALTER TABLE events DISABLE TRIGGER ALL"],
         };
-        self.execute(drop).await.expect("the guard goes");
+        for guard in drop {
+            self.execute(guard).await.expect("the guard goes");
+        }
         self.execute(sql).await.expect("nothing is in the way");
     }
 
@@ -116,6 +203,7 @@ impl Store {
                 sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await
             }
             Self::Postgres(options) => sqlx::query_scalar(sql).fetch_one(&mut options.connect().await?).await,
+            Self::EventStore(store) => Box::pin(store.replica.count(sql)).await,
         }
     }
 }
@@ -125,6 +213,13 @@ impl Store {
 /// # Panics
 /// When there is none.
 pub async fn open_at(address: &str, clock: SharedClock) -> Arc<dyn EventLog> {
+    if let [url, stream, replica] = address.splitn(3, ' ').collect::<Vec<_>>()[..]
+        && url.starts_with("esdb")
+    {
+        let at = EventStoreAddress::new(url, stream).expect("the address of an EventStoreDB");
+        let log = EventStoreLog::connect(&at, &OwnedPlace::at(replica).as_place(), clock).await;
+        return Arc::new(log.expect("the log opens"));
+    }
     if address.starts_with("postgres") {
         let options = PgConnectOptions::from_str(address).expect("the address of a database");
         return Arc::new(PostgresLog::connect(options, clock).await.expect("the log opens"));
@@ -150,6 +245,14 @@ pub enum OwnedPlace {
 }
 
 impl OwnedPlace {
+    /// The place at the address of a store in SQL.
+    fn at(address: &str) -> Self {
+        if address.starts_with("postgres") {
+            return Self::Postgres(PgConnectOptions::from_str(address).expect("the address of a database"));
+        }
+        Self::Sqlite(Path::new(address).join("log.db"), Path::new(address).join("keys.db"))
+    }
+
     /// The place as backup and restore take it.
     #[must_use]
     pub fn as_place(&self) -> Place<'_> {

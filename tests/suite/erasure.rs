@@ -84,7 +84,7 @@ async fn only_read_models_and_their_journal_hold_a_person_in_clear_and_an_erasur
     let world = World::new(served.app.commands.clone()).await;
     let customer_id = plant(&world).await;
     served.caught_up().await;
-    for model in ["clue_list", "customer"] {
+    for model in ["clue_list", "customer", "history"] {
         served.app.projections.rebuild(model, &|_| {}).await.unwrap();
     }
     files.run(&["ANALYZE"]).await;
@@ -95,12 +95,12 @@ async fn only_read_models_and_their_journal_hold_a_person_in_clear_and_an_erasur
 
     // Neither the log nor its indexes, nor the planner's statistics, nor the server's own log.
     let journal = "pg_wal";
-    let name: &[&str] = &["clue_list", "clue_list_customer", "customers", journal];
+    let name: &[&str] = &["clue_list", "clue_list_customer", "clue_past", "customers", "past_value", journal];
     for (canary, holders) in [
         (NAME.as_bytes(), name),
-        (PHONE.as_bytes(), &["customer_contact", journal]),
-        (NOTE.as_bytes(), &["customer_timeline", journal]),
-        (REMARK.as_bytes(), &["clue_list_field", journal]),
+        (PHONE.as_bytes(), &["customer_contact", "past_value", journal]),
+        (NOTE.as_bytes(), &["customer_timeline", "past_value", journal]),
+        (REMARK.as_bytes(), &["clue_list_field", "past_value", journal]),
         (key, &["vault.data_keys", journal]),
     ] {
         let expected: BTreeSet<String> = holders.iter().map(|holder| (*holder).to_owned()).collect();

@@ -40,7 +40,7 @@ fn sources() -> Vec<(String, String)> {
     let read = |path: String| {
         let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
         // Unit tests stand at the end of a file.
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
         (path, code)
     };
     tracked().into_iter().filter(is_source).map(read).collect()

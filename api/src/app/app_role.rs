@@ -32,15 +32,17 @@ pub enum AppRoleError {
 
 /// Rights on the tables of the log, of the vault and of the runner. Whatever else the owner of the
 /// log has in the schema is a read model.
-const RIGHTS: [(&str, &str); 9] = [
+const RIGHTS: [(&str, &str); 11] = [
     ("events", "SELECT, INSERT"),
     ("log_head", "SELECT, UPDATE (position, epoch, recorded_at)"),
+    ("log_source", "SELECT, INSERT"),
     ("commands", "SELECT, INSERT, DELETE"),
     ("unique_keys", "SELECT, INSERT, DELETE"),
     ("vault.data_keys", "SELECT, INSERT, DELETE, UPDATE (wrapped, master_version)"),
     ("checkpoints", "SELECT, INSERT, UPDATE, DELETE"),
     ("leases", "SELECT, INSERT, UPDATE, DELETE"),
     ("parked_events", "SELECT, INSERT, UPDATE, DELETE"),
+    ("consumers", "SELECT, INSERT, UPDATE, DELETE"),
     ("_sqlx_migrations", "SELECT"),
 ];
 

@@ -8,6 +8,7 @@
 
 mod app_role;
 mod location;
+mod log;
 mod ready;
 mod schema;
 mod serve;
@@ -17,10 +18,10 @@ use std::time::Duration;
 
 use commands::CommandService;
 use commands::clock::SharedClock;
-use commands::event_log::{EventLog, PostgresLog, SqliteLog};
+use commands::event_log::{AddressError, EventLog, EventStoreError};
 use commands::vault::{KeyMaterial, MasterKey, Pepper, Vault};
 use domain::ports::{BlindIndex, ReadError};
-use projections::{Database, Directory, Projections, SqlError};
+use projections::{Consumers, Database, Directory, Projections, SqlError};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -32,13 +33,16 @@ pub use ready::{Operators, Parts};
 pub use schema::{Migrated, SchemaError, migrate};
 #[cfg(test)]
 pub(crate) use serve::services;
-pub use serve::{Role, ServeError, Service};
+pub use serve::{Role, ServeError, Service, sealer};
 
 /// How often an absent database is asked again, with a growing pause between.
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// How often results of old commands are forgotten.
 const FORGET: Duration = Duration::from_secs(3_600);
+
+/// How often the lag of consumers is measured.
+const OBSERVE: Duration = Duration::from_secs(5);
 
 /// Why the program cannot begin its work.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,18 @@ pub enum AppError {
     /// The log does not open.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The address of EventStoreDB makes no sense.
+    #[error("EVENT_STORE_URL and EVENT_STORE_STREAM: {0}")]
+    EventStoreAddress(#[from] AddressError),
+    /// The log in EventStoreDB does not open.
+    #[error(transparent)]
+    EventStore(#[from] EventStoreError),
+    /// Nothing may be appended to a replica but through its log.
+    #[error(
+        "the database is the replica of the stream {0} in EventStoreDB: set EVENT_STORE_URL to the EventStoreDB \
+         that keeps it"
+    )]
+    Replica(String),
     /// The key files are of another installation.
     #[error(
         "master.key is not the one that sealed the personal data in this database: put the right one in its \
@@ -77,6 +93,8 @@ pub struct App {
     pub projections: Projections,
     /// Lines, operators and teams.
     pub directory: Directory,
+    /// Consumers of the log whose positions are kept here.
+    pub consumers: Consumers,
     /// Hashes contacts.
     pub index: Arc<dyn BlindIndex>,
 }
@@ -89,13 +107,16 @@ impl App {
     /// stays away.
     pub async fn open(config: &Config, keys: &Keys, clock: SharedClock) -> Result<Self, AppError> {
         let location = Location::of(&config.database_url)?;
-        patiently(|| schema::check(&location)).await?;
-        let log: Arc<dyn EventLog> = match &location {
-            Location::Sqlite { log, keys, .. } => Arc::new(SqliteLog::open(log, keys, clock.clone()).await?),
-            Location::Postgres(options) => {
-                Arc::new(PostgresLog::connect((**options).clone(), clock.clone()).await?)
-            }
-        };
+        patiently(
+            "the database",
+            || schema::check(&location),
+            |error| match error {
+                SchemaError::Unavailable(reason) => Some(reason.clone()),
+                _ => None,
+            },
+        )
+        .await?;
+        let log = log::open(config, &location, clock.clone()).await?;
         let vault = Arc::new(Vault::new(log.clone(), key_material(keys), clock.clone()));
         if !vault.opens().await? {
             return Err(AppError::MasterKey);
@@ -111,8 +132,9 @@ impl App {
         };
         let models = projections::read_models(&index);
         let projections = Projections::new(views.clone(), ports, projections::Config::default(), models);
+        let consumers = Consumers::new(views.clone(), log.clone(), Arc::new(projections::SystemClock));
         let directory = Directory::open(views).await?;
-        Ok(Self { location, log, vault, commands, projections, directory, index })
+        Ok(Self { location, log, vault, commands, projections, directory, consumers, index })
     }
 
     /// Forgets results of old commands now and then, until `stop` becomes true.
@@ -125,6 +147,19 @@ impl App {
             }
             tokio::select! {
                 () = tokio::time::sleep(FORGET) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Tells the metrics how far consumers are behind, until `stop` becomes true.
+    pub async fn watch_consumers(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if let Err(error) = self.consumers.list().await {
+                tracing::debug!(%error, "the lag of consumers is not known");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(OBSERVE) => {}
                 _ = stop.changed() => {}
             }
         }
@@ -144,24 +179,28 @@ fn key_material(keys: &Keys) -> KeyMaterial {
     }
 }
 
-/// Tries again while a database does not answer; any other failure is final.
-async fn patiently<F, T>(mut attempt: impl FnMut() -> F) -> Result<T, SchemaError>
+/// Tries again while a store does not answer, for which `away` gives the reason; any other failure is
+/// final.
+async fn patiently<F, T, E>(
+    store: &str,
+    mut attempt: impl FnMut() -> F,
+    away: impl Fn(&E) -> Option<String>,
+) -> Result<T, E>
 where
-    F: Future<Output = Result<T, SchemaError>>,
+    F: Future<Output = Result<T, E>>,
 {
-    let mut pause = FIRST_PAUSE;
-    for number in 1.. {
-        match attempt().await {
-            Err(SchemaError::Unavailable(reason)) if number < ATTEMPTS => {
-                let wait_ms = pause.as_millis();
-                tracing::warn!(number, of = ATTEMPTS, wait_ms, reason, "the database does not answer");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            other => return other,
-        }
+    let (mut pause, mut number) = (FIRST_PAUSE, 1);
+    loop {
+        let error = match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let Some(reason) = away(&error).filter(|_| number < ATTEMPTS) else { return Err(error) };
+        let wait_ms = pause.as_millis();
+        tracing::warn!(number, of = ATTEMPTS, wait_ms, reason, "{store} does not answer");
+        tokio::time::sleep(pause).await;
+        (pause, number) = (pause * 2, number + 1);
     }
-    Err(SchemaError::Unavailable("no attempt was made".to_owned()))
 }
 
 #[cfg(test)]

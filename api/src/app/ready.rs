@@ -28,9 +28,10 @@ impl Readiness for Parts {
         let (head, fenced) = (self.log.head().await, self.log.appender().is_fenced());
         checks.push(Check {
             name: "event log".to_owned(),
-            ready: head.is_ok() && !fenced,
+            ready: head.is_ok() && self.log.follows() && !fenced,
             detail: match head {
                 Ok(_) if fenced => "fenced off: start this process again".to_owned(),
+                Ok(_) if !self.log.follows() => "does not follow EventStoreDB".to_owned(),
                 Ok(head) => format!("at position {}", head.position),
                 Err(_) => "does not answer".to_owned(),
             },

@@ -7,8 +7,10 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use commands::proof::{Directory, Sealer};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -21,7 +23,8 @@ use crate::graphql::schema;
 use crate::graphql::services::{Services, Session};
 use crate::http::events::EventsState;
 use crate::http::{self, BindError, Engines, Gateway, Prepare, Server, SocketSettings};
-use crate::keys::Keys;
+use crate::keys::{Keys, KeysError};
+use crate::proofs::Proofs;
 use crate::telemetry;
 
 /// What a process of the program does.
@@ -31,6 +34,8 @@ pub enum Role {
     Api,
     /// Keeps the read models.
     Projections,
+    /// Signs checkpoints of the log.
+    Checkpoints,
 }
 
 /// Why a server cannot start or go on.
@@ -45,6 +50,9 @@ pub enum ServeError {
     /// The signing key cannot sign.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// There is no key to sign the log with.
+    #[error("{0}; or serve without the role checkpoints")]
+    Keys(#[from] KeysError),
     /// The operating system took the listener away.
     #[error("the server stopped: {0}")]
     Io(#[from] io::Error),
@@ -56,6 +64,8 @@ pub struct Service {
     pub app: Arc<App>,
     server: Server,
     gateway: Arc<Gateway>,
+    proofs: Proofs,
+    sealing: Option<(Sealer, Duration)>,
     roles: Vec<Role>,
 }
 
@@ -63,7 +73,7 @@ impl Service {
     /// Puts an open app behind a listening server.
     ///
     /// # Errors
-    /// When the signing key cannot be used.
+    /// When the signing key cannot be used, or the log is to be signed and there is no key for that.
     pub fn new(
         server: Server,
         app: Arc<App>,
@@ -75,7 +85,13 @@ impl Service {
         let directory = Arc::new(Operators(app.directory.clone()));
         let authenticator =
             Authenticator::new(Tokens::new(keys.signing())?, directory, Arc::new(move || clock.now()));
+        let sealing = if roles.contains(&Role::Checkpoints) {
+            Some((sealer(&app, config, keys)?, config.checkpoint_interval))
+        } else {
+            None
+        };
         let services = Arc::new(services(&app, config, keys));
+        let proofs = services.proofs.clone();
         let gateway = Gateway::new(
             Engines::new(|| schema(&config.limits)),
             prepare(services),
@@ -83,7 +99,7 @@ impl Service {
             config.limits,
             SocketSettings::default(),
         );
-        Ok(Self { app, server, gateway: Arc::new(gateway), roles: roles.to_vec() })
+        Ok(Self { app, server, gateway: Arc::new(gateway), proofs, sealing, roles: roles.to_vec() })
     }
 
     /// Where it listens.
@@ -96,7 +112,7 @@ impl Service {
     ///
     /// # Errors
     /// When the operating system takes the listener away.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    pub async fn run(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
         let (end, ended) = watch::channel(false);
         let mut tasks = self.background(&ended);
         let routes = self.routes();
@@ -109,7 +125,7 @@ impl Service {
         Ok(served?)
     }
 
-    fn background(&self, ended: &watch::Receiver<bool>) -> JoinSet<()> {
+    fn background(&mut self, ended: &watch::Receiver<bool>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         let (app, stop) = (self.app.clone(), ended.clone());
         tasks.spawn(async move { app.directory.follow(stop).await });
@@ -118,6 +134,13 @@ impl Service {
         if self.roles.contains(&Role::Projections) {
             let (app, stop) = (self.app.clone(), ended.clone());
             tasks.spawn(async move { app.projections.run(stop).await });
+        }
+        if let Some((sealer, interval)) = self.sealing.take() {
+            tasks.spawn(sealer.run(interval, ended.clone()));
+        }
+        if self.roles.contains(&Role::Api) {
+            let (app, stop) = (self.app.clone(), ended.clone());
+            tasks.spawn(async move { app.watch_consumers(stop).await });
         }
         let mut stop = ended.clone();
         tasks.spawn(async move {
@@ -135,8 +158,11 @@ impl Service {
             return http::probes(&self.gateway, parts);
         }
         let events = EventsState::new(self.app.log.clone(), self.gateway.clone());
-        let events = http::events::routes(events.with_appended(self.app.log.appended()));
-        http::router(self.gateway.clone(), parts).merge(events)
+        let events = events.with_appended(self.app.log.appended());
+        let consumers = http::events::consumers::routes(events.clone(), self.app.consumers.clone());
+        let proof = http::proof::routes(self.proofs.clone(), self.gateway.clone());
+        let events = http::events::routes(events).merge(consumers);
+        http::router(self.gateway.clone(), parts).merge(events).merge(proof)
     }
 }
 
@@ -150,10 +176,21 @@ pub(crate) fn services(app: &App, config: &Config, keys: &Keys) -> Services {
         customers: projections::customer::CustomerQuery::new(db.clone(), app.index.clone()),
         pool: projections::clue_pool::PoolQuery::new(db.clone()),
         stars: projections::star_customers::StarQuery::new(db.clone()),
+        history: projections::history::HistoryQuery::new(db.clone(), app.index.clone()),
         stages: projections::fact_clue_stage::FactClueStageQuery::new(db.clone()),
         cursors: Cursors::new(keys),
         page_size: config.limits.page_size,
+        proofs: Proofs::new(config, keys),
     }
+}
+
+/// What signs the log of an app.
+///
+/// # Errors
+/// When there is no key to sign with.
+pub fn sealer(app: &App, config: &Config, keys: &Keys) -> Result<Sealer, KeysError> {
+    let signer = keys.log_in(&config.keys_dir)?.clone();
+    Ok(Sealer::new(app.log.clone(), Arc::new(Directory::new(&config.checkpoints_dir)), signer))
 }
 
 fn prepare(services: Arc<Services>) -> Prepare {

@@ -67,7 +67,13 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
     app.projections.catch_up().await?;
     app.directory.refresh().await.map_err(crate::app::AppError::from)?;
     let staff = staff(&app.directory.now(), &lines);
-    let service = Service::new(server, app.clone(), &config, &keys, &[Role::Api, Role::Projections])?;
+    let service = Service::new(
+        server,
+        app.clone(),
+        &config,
+        &keys,
+        &[Role::Api, Role::Projections, Role::Checkpoints],
+    )?;
     welcome(&service, &keys, &staff)?;
     let traffic = async {
         if arguments.quiet {
@@ -96,14 +102,27 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
 fn own(arguments: &Arguments, config: &Config) -> Result<Config, CliError> {
     let file = arguments.dir.join("cluestream.db");
     let url = DatabaseUrl::new(&format!("sqlite://{}", file.display())).map_err(CliError::Line)?;
-    Ok(Config { database_url: url, keys_dir: arguments.dir.join("keys"), ..config.clone() })
+    Ok(Config {
+        database_url: url,
+        event_store_url: None,
+        keys_dir: arguments.dir.join("keys"),
+        checkpoints_dir: arguments.dir.join("checkpoints"),
+        ..config.clone()
+    })
 }
 
 fn keys(config: &Config) -> Result<Keys, CliError> {
     match Keys::create(&config.keys_dir) {
-        Ok(_) | Err(KeysError::Exists { .. }) => Ok(Keys::load(&config.keys_dir)?),
-        Err(error) => Err(error.into()),
+        Ok(_) | Err(KeysError::Exists { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
+    let keys = Keys::load(&config.keys_dir)?;
+    if keys.log().is_some() {
+        return Ok(keys);
+    }
+    // An earlier demo did not sign its log.
+    Keys::create_log_key(&config.keys_dir, None)?;
+    Ok(Keys::load(&config.keys_dir)?)
 }
 
 async fn play(
@@ -169,6 +188,7 @@ fn welcome(service: &Service, keys: &Keys, staff: &Staff) -> Result<(), CliError
         out,
         "GraphQL   http://{address}/graphql   (Authorization: Bearer <token>)\n\
          Events    http://{address}/events    (bi or auditor)\n\
+         Proofs    http://{address}/log/checkpoint  (auditor)\n\
          Health    http://{address}/readyz    Metrics http://{address}/metrics\n\n\
          Clues arrive and are worked while it runs. Ctrl-C ends it.\n"
     )?;

@@ -15,22 +15,39 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Make new keys; existing ones are never overwritten
-    Init,
+    Init {
+        /// The name of the log in its checkpoints, for ever; a URL of yours without its scheme is a good one
+        #[arg(long, value_name = "NAME")]
+        origin: Option<String>,
+    },
+    /// Make the key that signs the log, for an installation that has the others already
+    Log {
+        /// The name of the log in its checkpoints, for ever
+        #[arg(long, value_name = "NAME")]
+        origin: Option<String>,
+    },
     /// Read the keys and say whether they are whole
     Check,
 }
 
 pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    match arguments.action {
-        Action::Init => {
-            for file in Keys::create(&config.keys_dir)? {
+    match &arguments.action {
+        Action::Init { origin } => {
+            for file in Keys::create_for(&config.keys_dir, origin.as_deref())? {
                 writeln!(out, "{}", file.display())?;
             }
             eprintln!(
                 "Keep a copy of these files apart from the database and its backups. Without master.key \
-                 nobody can read personal data again; whoever has it and the database can."
+                 nobody can read personal data again; whoever has it and the database can. Give \
+                 log-verifier.pub to your auditors, by a way that others cannot change."
             );
+        }
+        Action::Log { origin } => {
+            for file in Keys::create_log_key(&config.keys_dir, origin.as_deref())? {
+                writeln!(out, "{}", file.display())?;
+            }
+            eprintln!("Give log-verifier.pub to your auditors, by a way that others cannot change.");
         }
         Action::Check => {
             let keys = Keys::load(&config.keys_dir)?;
@@ -39,6 +56,12 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError
                 writeln!(out, "{name}: version {current} of {count}")?;
             }
             writeln!(out, "signing: {}", hex::encode(keys.signing().verifying_key().as_bytes()))?;
+            match keys.log() {
+                Some(signer) => writeln!(out, "log: {}", signer.verifier())?,
+                None => {
+                    writeln!(out, "log: no key, so the log is not signed; `cluestream keys log` makes one")?
+                }
+            }
         }
     }
     Ok(())

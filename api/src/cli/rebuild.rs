@@ -18,6 +18,10 @@ pub(super) struct Arguments {
     /// Every read model, one after the other
     #[arg(long, conflicts_with = "name")]
     all: bool,
+    /// How many workers fold events, 1 to 8; as many as there are cores, up to 4, without. SQLite has
+    /// one writer, so there it is always one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    workers: Option<u8>,
     /// Go back to the copy that the last rebuild retired
     #[arg(long, conflicts_with = "all")]
     roll_back: bool,
@@ -25,7 +29,11 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError> {
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
-    let known = app.projections.names();
+    let projections = match arguments.workers {
+        Some(workers) => app.projections.clone().with_workers(usize::from(workers)),
+        None => app.projections.clone(),
+    };
+    let known = projections.names();
     let names: Vec<&str> = match &arguments.name {
         Some(name) => vec![name],
         None => known.clone(),
@@ -36,13 +44,13 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
     }
     for name in &names {
         if arguments.roll_back {
-            app.projections.roll_back(name).await?;
+            projections.roll_back(name).await?;
             println!("{name}: the former copy serves again");
             continue;
         }
         let bar = Progress::begin(name, "events");
         let show = |at: projections::Progress| bar.positions(at.position, at.head);
-        let report = app.projections.rebuild(name, &show).await;
+        let report = projections.rebuild(name, &show).await;
         bar.end();
         verify::print(&report?);
     }

@@ -13,7 +13,7 @@ use crate::keys::Keys;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// What this process does, separated by commas; several processes can share one database
-    #[arg(long, value_name = "ROLES", value_enum, value_delimiter = ',', default_values = ["api", "projections"])]
+    #[arg(long, value_name = "ROLES", value_enum, value_delimiter = ',', default_values = ["api", "projections", "checkpoints"])]
     roles: Vec<Role>,
 }
 

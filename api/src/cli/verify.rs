@@ -1,18 +1,45 @@
-//! `cluestream verify`: the log is dense and consistent, every read model equals a replay from zero.
+//! `cluestream verify`: the log is dense and consistent, every read model equals a replay from zero; with
+//! `--checkpoints` the log, or a replay of it, is what was signed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use commands::clock::SystemClock;
 use commands::event_log::verify;
+use commands::proof::Directory;
 use projections::{Report, RunError};
 
 use super::CliError;
+use super::audit::{self, Checkpoints};
 use super::progress::Progress;
 use crate::app::App;
 use crate::config::Config;
 use crate::keys::Keys;
 
-pub(super) async fn run(config: &Config) -> Result<(), CliError> {
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Compare with the checkpoints and tiles in this directory
+    #[arg(long, value_name = "DIRECTORY")]
+    checkpoints: Option<PathBuf>,
+    /// Compare this replay, made with raw=true or --raw, and not the database; `-` is standard input
+    #[arg(long, value_name = "FILE", requires = "checkpoints")]
+    replay: Option<PathBuf>,
+    /// The verifier key, or a file that holds it; that of KEYS_DIR when absent
+    #[arg(long, value_name = "KEY", requires = "checkpoints")]
+    key: Option<String>,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError> {
+    let Some(checkpoints) = &arguments.checkpoints else { return live(None, config).await };
+    let key = audit::key(arguments.key.as_deref(), config)?;
+    let signed = Checkpoints { place: Directory::new(checkpoints), key };
+    match &arguments.replay {
+        Some(replay) => audit::offline(&signed, replay).await,
+        None => live(Some(signed), config).await,
+    }
+}
+
+async fn live(signed: Option<Checkpoints>, config: &Config) -> Result<(), CliError> {
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
     let bar = Progress::begin("event log", "events");
     let log = verify(&app.log, &mut |position, head| bar.positions(position, head)).await?;
@@ -28,6 +55,9 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     }
     for fault in &log.faults {
         println!("event log: {fault}");
+    }
+    if let Some(signed) = &signed {
+        faults += audit::live(signed, &app.log).await?;
     }
     for name in app.projections.names() {
         faults += usize::from(!read_model(&app, name).await?);

@@ -8,6 +8,7 @@
 //! Deliberately absent: secrets as flags, which every process of the machine could read; reloading
 //! while the program runs.
 
+mod event_store;
 mod file;
 mod settings;
 #[cfg(test)]
@@ -18,22 +19,33 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use event_store::EventStoreUrl;
 pub use settings::{SETTINGS, Setting, example};
 
 /// Names of all variables that belong to this program begin so.
 const PREFIX: &str = "CLUESTREAM_";
 /// Names the configuration file.
 const CONFIG_VARIABLE: &str = "CLUESTREAM_CONFIG";
+/// The stream of EventStoreDB that is the log when nobody says otherwise.
+const DEFAULT_STREAM: &str = "cluestream";
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where events, read models and keys are stored.
     pub database_url: DatabaseUrl,
+    /// Where the log is kept, when in EventStoreDB; the database holds a replica of it then.
+    pub event_store_url: Option<EventStoreUrl>,
+    /// The stream of EventStoreDB that is the log.
+    pub event_store_stream: String,
     /// Where the HTTP server listens.
     pub listen: SocketAddr,
     /// Where the key files are.
     pub keys_dir: PathBuf,
+    /// Where signed checkpoints of the log are written.
+    pub checkpoints_dir: PathBuf,
+    /// How often the log is signed, when there is anything new.
+    pub checkpoint_interval: Duration,
     /// What a single request may cost.
     pub limits: Limits,
     /// What the program writes about itself.
@@ -230,8 +242,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database_url: DatabaseUrl("sqlite://data/cluestream.db".to_owned()),
+            event_store_url: None,
+            event_store_stream: DEFAULT_STREAM.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             keys_dir: PathBuf::from("data/keys"),
+            checkpoints_dir: PathBuf::from("data/checkpoints"),
+            checkpoint_interval: Duration::from_secs(60),
             limits: Limits::default(),
             log: Log { format: LogFormat::Text, level: "info".to_owned() },
             token_lifetime: Duration::from_secs(8 * 60 * 60),

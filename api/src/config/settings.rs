@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Config, DatabaseUrl, LogFormat};
+use super::{Config, DatabaseUrl, EventStoreUrl, LogFormat};
 
 /// One setting.
 #[derive(Clone, Copy)]
@@ -49,6 +49,27 @@ pub const SETTINGS: &[Setting] = &[
         show: |config| quoted(config.database_url.expose()),
     },
     Setting {
+        key: "event_store_url",
+        variable: "EVENT_STORE_URL",
+        about: "The EventStoreDB that keeps the log, esdb://…; the database is its replica then. Empty: the \
+                database keeps the log.",
+        set: |config, text| {
+            config.event_store_url = if text.is_empty() { None } else { Some(EventStoreUrl::new(text)?) };
+            Ok(())
+        },
+        show: |config| quoted(config.event_store_url.as_ref().map_or("", EventStoreUrl::expose)),
+    },
+    Setting {
+        key: "event_store_stream",
+        variable: "EVENT_STORE_STREAM",
+        about: "The stream of EventStoreDB that is the log. It never changes for a database.",
+        set: |config, text| {
+            not_empty(text)?.clone_into(&mut config.event_store_stream);
+            Ok(())
+        },
+        show: |config| quoted(&config.event_store_stream),
+    },
+    Setting {
         key: "listen",
         variable: "LISTEN",
         about: "Where the HTTP server listens. Put TLS before it when it leaves this machine.",
@@ -68,6 +89,16 @@ pub const SETTINGS: &[Setting] = &[
         },
         show: |config| quoted(&config.keys_dir.display().to_string()),
     },
+    Setting {
+        key: "checkpoints_dir",
+        variable: "CHECKPOINTS_DIR",
+        about: "Where signed checkpoints of the log go: best where the database's administrators cannot write.",
+        set: |config, text| {
+            config.checkpoints_dir = not_empty(text)?.into();
+            Ok(())
+        },
+        show: |config| quoted(&config.checkpoints_dir.display().to_string()),
+    },
     limit!(body_bytes, "CLUESTREAM_LIMITS_BODY_BYTES", "Bytes of a request body."),
     limit!(tokens, "CLUESTREAM_LIMITS_TOKENS", "Lexical tokens of a GraphQL document."),
     limit!(depth, "CLUESTREAM_LIMITS_DEPTH", "Fields within fields."),
@@ -79,6 +110,16 @@ pub const SETTINGS: &[Setting] = &[
     limit!(aliases, "CLUESTREAM_LIMITS_ALIASES", "Aliases and repeated fields of an operation."),
     limit!(directives, "CLUESTREAM_LIMITS_DIRECTIVES", "Directives of an operation."),
     limit!(page_size, "CLUESTREAM_LIMITS_PAGE_SIZE", "Rows of a page."),
+    Setting {
+        key: "checkpoints.interval_seconds",
+        variable: "CLUESTREAM_CHECKPOINTS_INTERVAL_SECONDS",
+        about: "How often the log is signed, when there is anything new.",
+        set: |config, text| {
+            config.checkpoint_interval = Duration::from_secs(positive(text)?);
+            Ok(())
+        },
+        show: |config| config.checkpoint_interval.as_secs().to_string(),
+    },
     Setting {
         key: "log.format",
         variable: "CLUESTREAM_LOG_FORMAT",

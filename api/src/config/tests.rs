@@ -105,6 +105,24 @@ fn a_password_is_taken_from_the_environment_but_not_from_a_flag() {
 }
 
 #[test]
+fn an_address_of_eventstoredb_is_checked_and_its_password_never_shown() {
+    let url = "esdb://clue:s3cret@one:2113,two:2113?tls=false";
+    let config =
+        load("", &[("EVENT_STORE_URL", url), ("EVENT_STORE_STREAM", "sales")], Flags::default()).unwrap();
+    assert_eq!(config.event_store_url.as_ref().unwrap().expose(), url);
+    assert_eq!(config.event_store_stream, "sales");
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let none = load("event_store_url = \"\"\n", &[], Flags::default()).unwrap();
+    assert_eq!(none.event_store_url, None);
+    for wrong in
+        ["http://u:s3cret@host", "esdb://u:s3cret@host:port", "esdb://u:s3cret@host?tlsCaFile=/nowhere.pem"]
+    {
+        let error = load("", &[("EVENT_STORE_URL", wrong)], Flags::default()).unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
 fn a_database_url_of_an_unknown_kind_is_refused_without_repeating_it() {
     let error = load("", &[("DATABASE_URL", "mysql://u:s3cret@db")], Flags::default()).unwrap_err();
     assert!(!error.to_string().contains("s3cret"), "{error}");

@@ -12,7 +12,8 @@ use futures::future::join_all;
 use projections::{Cursor, Page};
 
 use super::cursor::{Cursors, ListVersion};
-use super::plain::{self, PlainObject, merge};
+use super::history::AsOf;
+use super::plain::{self, PlainObject, PlainValue as _, merge};
 
 /// A row type that lists can be made of.
 pub trait Node: PlainObject + ContainerType + 'static {
@@ -20,6 +21,8 @@ pub trait Node: PlainObject + ContainerType + 'static {
     const CONNECTION: &'static str;
     /// The name of its edge.
     const EDGE: &'static str;
+    /// Whether its list can be of a moment in the past.
+    const DATED: bool = false;
 }
 
 /// A page of nodes with what their cursors need.
@@ -29,6 +32,7 @@ pub struct Connection<N> {
     has_previous: bool,
     cursors: Cursors,
     list: ListVersion,
+    as_of: Option<AsOf>,
 }
 
 impl<N: Node> Connection<N> {
@@ -36,7 +40,13 @@ impl<N: Node> Connection<N> {
     pub fn new(page: Page<N>, cursors: &Cursors, list: ListVersion) -> Self {
         let edges = page.edges.into_iter().map(|edge| (edge.cursor, edge.node)).collect();
         let (has_next, has_previous) = (page.has_next, page.has_previous);
-        Self { edges, has_next, has_previous, cursors: cursors.clone(), list }
+        Self { edges, has_next, has_previous, cursors: cursors.clone(), list, as_of: None }
+    }
+
+    /// The same page, of a moment in the past.
+    pub fn of(mut self, as_of: Option<AsOf>) -> Self {
+        self.as_of = as_of;
+        self
     }
 
     fn cursor(&self, cursor: Option<&Cursor>) -> Value {
@@ -118,10 +128,14 @@ impl<N: Node> OutputType for Connection<N> {
         registry.create_output_type::<Self, _>(MetaTypeId::Object, |registry| {
             let edges = format!("[{}]!", EdgeInfo::<N>::create_type_info(registry));
             let page_info = async_graphql::connection::PageInfo::create_type_info(registry);
-            let fields = [
+            let mut fields = vec![
                 field("edges", "The rows with their cursors.", edges),
                 field("pageInfo", "Where the page stands in the list.", page_info),
             ];
+            if N::DATED {
+                let as_of = AsOf::create_type_info(registry).trim_end_matches('!').to_owned();
+                fields.push(field("asOf", "The moment that the list is of; null for the present.", as_of));
+            }
             object::<Self>(N::CONNECTION, "A page of a list.", fields)
         })
     }
@@ -136,6 +150,7 @@ impl<N: Node> OutputType for Connection<N> {
                     self.edges(set, &path.with_selection_set(set)).await
                 }
                 "pageInfo" => self.page_info(set, ctx),
+                "asOf" => self.as_of.plain_value(&field.node, ctx).unwrap_or_default(),
                 _ => Value::String(N::CONNECTION.to_owned()),
             };
             merge(&mut connection, field.node.response_key().node.clone(), value);
@@ -156,7 +171,7 @@ impl<N: Node> OutputType for EdgeInfo<N> {
         registry.create_output_type::<Self, _>(MetaTypeId::Object, |registry| {
             let node = <N as OutputType>::create_type_info(registry);
             let cursor = <String as OutputType>::create_type_info(registry);
-            let fields = [
+            let fields = vec![
                 field("node", "The row.", node),
                 field("cursor", "Its place in the list; opaque, good for this order only.", cursor),
             ];
@@ -191,7 +206,7 @@ fn field(name: &str, description: &str, ty: String) -> MetaField {
     }
 }
 
-fn object<T: ?Sized>(name: &str, description: &str, fields: [MetaField; 2]) -> MetaType {
+fn object<T: ?Sized>(name: &str, description: &str, fields: Vec<MetaField>) -> MetaType {
     MetaType::Object {
         name: name.to_owned(),
         description: Some(description.to_owned()),

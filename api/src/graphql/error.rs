@@ -8,6 +8,7 @@ use projections::{QueryError, SqlError};
 
 use super::cursor::InvalidCursor;
 use crate::http::INTERNAL;
+use crate::proofs::ProofsError;
 
 /// Why a resolver has no answer. It has no `Display` on purpose: async-graphql would turn that into
 /// a message without a code.
@@ -85,6 +86,16 @@ impl From<QueryError> for ApiError {
 impl From<SqlError> for ApiError {
     fn from(error: SqlError) -> Self {
         Self::internal(&error)
+    }
+}
+
+impl From<ProofsError> for ApiError {
+    fn from(error: ProofsError) -> Self {
+        match error.code() {
+            Some(code @ "not_signed_yet") => Self { retryable: true, ..Self::new(code, error.to_string()) },
+            Some(code) => Self::new(code, error.to_string()),
+            None => Self::internal(&error),
+        }
     }
 }
 

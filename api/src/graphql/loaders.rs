@@ -4,15 +4,17 @@
 //! batching shows nobody more than asking one by one, and a long subscription no more than a query
 //! at the same moment. Deliberately absent: caching beyond a batch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::dataloader::{DataLoader, Loader};
+use domain::Position;
 use domain::ids::{ClueId, CustomerId, OperatorId};
 use domain::values::LineKey;
 use projections::Viewer;
 use projections::clue_list::{ClueItem, ClueList, FieldItem};
 use projections::customer::{CustomerItem, Customers};
+use projections::history::History;
 use projections::star_customers::{ReasonItem, StarCustomers};
 
 use super::error::ApiError;
@@ -35,6 +37,18 @@ pub struct Source {
 /// The custom fields of a clue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FieldsOf(pub ClueId);
+
+/// A customer as of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CustomerAt(pub CustomerId, pub Position);
+
+/// The custom fields of a clue as of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FieldsAt(pub ClueId, pub Position);
+
+/// The clues of a customer as of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CluesAt(pub CustomerId, pub Position);
 
 /// The clues of a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +121,60 @@ impl Loader<CluesOf> for Source {
         let found = self.services.clues.of_customers(&self.viewer(ClueList::NAME).await?, &ids).await?;
         Ok(found.into_iter().map(|(id, clues)| (CluesOf(id), clues)).collect())
     }
+}
+
+impl Loader<CustomerAt> for Source {
+    type Value = CustomerItem;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[CustomerAt]) -> Result<HashMap<CustomerAt, CustomerItem>, ApiError> {
+        let viewer = self.viewer(History::NAME).await?;
+        let mut all = HashMap::new();
+        for (at, ids) in by_position(keys.iter().map(|key| (key.1, key.0))) {
+            let found = self.services.history.customers_at(&viewer, &ids, at).await?;
+            all.extend(found.into_iter().map(|(id, item)| (CustomerAt(id, at), item)));
+        }
+        Ok(all)
+    }
+}
+
+impl Loader<FieldsAt> for Source {
+    type Value = Vec<FieldItem>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[FieldsAt]) -> Result<HashMap<FieldsAt, Vec<FieldItem>>, ApiError> {
+        let viewer = self.viewer(History::NAME).await?;
+        let mut all = HashMap::new();
+        for (at, ids) in by_position(keys.iter().map(|key| (key.1, key.0))) {
+            let found = self.services.history.fields_at(&viewer, &ids, at).await?;
+            all.extend(found.into_iter().map(|(id, fields)| (FieldsAt(id, at), fields)));
+        }
+        Ok(all)
+    }
+}
+
+impl Loader<CluesAt> for Source {
+    type Value = Vec<ClueItem>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[CluesAt]) -> Result<HashMap<CluesAt, Vec<ClueItem>>, ApiError> {
+        let viewer = self.viewer(History::NAME).await?;
+        let mut all = HashMap::new();
+        for (at, ids) in by_position(keys.iter().map(|key| (key.1, key.0))) {
+            let found = self.services.history.clues_of_customers_at(&viewer, &ids, at).await?;
+            all.extend(found.into_iter().map(|(id, clues)| (CluesAt(id, at), clues)));
+        }
+        Ok(all)
+    }
+}
+
+/// Keys of one position together; an answer has one or two positions.
+fn by_position<T>(keys: impl Iterator<Item = (Position, T)>) -> BTreeMap<Position, Vec<T>> {
+    let mut positions: BTreeMap<Position, Vec<T>> = BTreeMap::new();
+    for (position, key) in keys {
+        positions.entry(position).or_default().push(key);
+    }
+    positions
 }
 
 impl Loader<ReasonsOf> for Source {

@@ -15,17 +15,19 @@ pub mod cursor;
 pub mod customer;
 pub mod enums;
 pub mod error;
+pub mod history;
 pub mod loaders;
 pub mod operator;
 pub mod page;
 pub mod payload;
 pub mod personal;
 pub mod plain;
+pub mod proof;
 pub mod scalars;
 mod schema;
 pub mod services;
 pub mod star;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use schema::{ApiSchemaBuilder, schema, sdl};

@@ -7,6 +7,7 @@ use super::business_line::{BusinessLineMutation, BusinessLineQuery};
 use super::clue::{ClueMutation, ClueQuery, ClueSubscription, ClueWorkMutation, PoolQueries};
 use super::customer::{CustomerMutation, CustomerQuery};
 use super::operator::{OperatorMutation, OperatorQuery};
+use super::proof::ProofQueries;
 use super::star::StarQueries;
 use crate::config::Limits;
 
@@ -20,6 +21,7 @@ pub struct Query(
     CustomerQuery,
     StarQueries,
     BiQueries,
+    ProofQueries,
 );
 
 /// All mutations.

@@ -13,6 +13,7 @@ use projections::clue_list::{ClueList, ClueListQuery};
 use projections::clue_pool::{CluePool, PoolQuery};
 use projections::customer::{CustomerQuery, Customers};
 use projections::fact_clue_stage::FactClueStageQuery;
+use projections::history::{History, HistoryQuery, Moment};
 use projections::star_customers::{StarCustomers, StarQuery};
 use projections::{Directory, Page, Paging, Projections, QueryError, Snapshot, Viewer, WaitError};
 
@@ -21,8 +22,9 @@ use super::cursor::{Cursors, ListVersion};
 use super::error::ApiError;
 use super::page::PageArguments;
 use super::payload::UserError;
-use super::scalars::{Long, Position, Uuid};
+use super::scalars::{Instant, Long, Position, Uuid};
 use crate::http::RequestContext;
+use crate::proofs::Proofs;
 
 /// Longest wait for the read side to come to a position.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,6 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Read models whose rows one answer shows side by side: a clue with its customer, a score with the
 /// clues that make it visible. Who asks for a position waits for all of them.
 pub const READ_TOGETHER: &[&str] = &[ClueList::NAME, CluePool::NAME, Customers::NAME, StarCustomers::NAME];
+
+/// Read models that an answer of the past is made of: the past itself, and what today's rights rest on.
+const READ_AS_OF: &[&str] =
+    &[History::NAME, ClueList::NAME, CluePool::NAME, Customers::NAME, StarCustomers::NAME];
 
 /// Everything that resolvers call.
 #[derive(Clone)]
@@ -50,10 +56,14 @@ pub struct Services {
     pub stars: StarQuery,
     /// Reads how clues go through stages.
     pub stages: FactClueStageQuery,
+    /// Reads the past.
+    pub history: HistoryQuery,
     /// Signs cursors.
     pub cursors: Cursors,
     /// Rows of a page at most.
     pub page_size: usize,
+    /// Proves the log.
+    pub proofs: Proofs,
 }
 
 /// One request: its caller, and the directory as it was when the request began.
@@ -155,6 +165,22 @@ impl Session {
         node: impl FnMut(T) -> N,
     ) -> Result<Connection<N>, ApiError> {
         Ok(Connection::new(page?.map(node), &self.services.cursors, list))
+    }
+
+    /// The moment that an instant of the past is about, once the read side has come to it.
+    ///
+    /// # Errors
+    /// `as_of_in_future` for an instant to come; `stale` when the read side has not come so far.
+    pub async fn as_of(&self, at: Option<Instant>) -> Result<Option<Moment>, ApiError> {
+        let Some(Instant(at)) = at else { return Ok(None) };
+        let moment =
+            self.services.projections.moment(at).await.map_err(|error| ApiError::internal(&error))?;
+        let moment = moment.ok_or_else(|| {
+            let message = "asOf is yet to come; leave it out for the present state";
+            ApiError::new("as_of_in_future", message)
+        })?;
+        self.at_least(READ_AS_OF, Some(Position(moment.position))).await?;
+        Ok(Some(moment))
     }
 
     /// Waits until read models have come to a position, but not for long. Whatever else the request

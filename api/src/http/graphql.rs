@@ -128,7 +128,12 @@ fn respond(wire: &WireResponse, media_type: MediaType) -> Response {
     (status, headers, body).into_response()
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<axum::body::Bytes, HttpError> {
+/// Reads a body of at most `limit` bytes.
+pub(super) async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<axum::body::Bytes, HttpError> {
     let too_large = || {
         let message = format!("the body is too large: the limit is {limit} bytes");
         HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)

@@ -18,6 +18,7 @@ mod graphql;
 mod health;
 mod observe;
 mod parameters;
+pub mod proof;
 mod server;
 mod socket;
 #[cfg(test)]

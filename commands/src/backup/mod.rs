@@ -133,6 +133,27 @@ pub async fn restore(
     Ok(BackupReport { events, data_keys })
 }
 
+/// Restores the data keys alone into a migrated database whose log is empty: what follows from a log
+/// kept elsewhere then destroys again those that were destroyed since.
+///
+/// # Errors
+/// When the file is damaged or holds something else, the target holds events, or the database does not
+/// answer.
+pub async fn restore_keys(place: &Place<'_>, keys_file: &Path) -> Result<BackupReport, BackupError> {
+    let mut store = store::open(place).await?;
+    store.begin().await?;
+    let mut reader = Reader::open(keys_file).await?;
+    let data_keys = loop {
+        match reader.next().await? {
+            Line::End { counts, sha256 } => break reader.check(counts, &sha256)?.data_keys,
+            line @ (Line::Keys { .. } | Line::DataKey { .. }) => store.take(line).await?,
+            _ => return Err(reader.damaged("these are no data keys")),
+        }
+    };
+    store.commit().await?;
+    Ok(BackupReport { events: 0, data_keys })
+}
+
 /// Hands every line over, and checks the sum at the end.
 async fn read_into(path: &Path, store: &mut dyn Store) -> Result<Counts, BackupError> {
     let mut reader = Reader::open(path).await?;

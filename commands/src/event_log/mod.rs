@@ -14,6 +14,7 @@
 
 mod append;
 mod columns;
+mod eventstoredb;
 mod postgres;
 mod replay;
 mod sqlite;
@@ -33,6 +34,7 @@ pub use append::{
     Append, AppendError, Appended, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent, StoredCommand,
     StreamAppend, UniqueKey, WrappedKey,
 };
+pub use eventstoredb::{AddressError, EventStoreAddress, EventStoreError, EventStoreLog};
 pub use postgres::PostgresLog;
 pub use replay::{REPLAY_PAGE, replay};
 pub use sqlite::SqliteLog;
@@ -49,12 +51,6 @@ pub trait EventLog: EventReader {
 
     /// The stock cqrs-es repository that loads streams.
     fn streams(&self) -> &StreamRepository;
-
-    /// The events behind `after` up to `until`, in order and without a hole; all of them, if the log
-    /// has them. It may cost more than [`EventReader::read`] for a few events, and less for many.
-    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-        self.read(after, usize::try_from(until.get() - after.get()).unwrap_or(0)).await
-    }
 
     /// The first result of a command, when it has one.
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError>;
@@ -73,6 +69,27 @@ pub trait EventLog: EventReader {
 
     /// Forgets results of commands that were recorded before `before`; says how many.
     async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError>;
+
+    /// Whether what is answered here follows the place where the log is kept, when that is another one.
+    fn follows(&self) -> bool {
+        true
+    }
+
+    /// The first event up to `until` that is not what the place says where the log is kept, when that
+    /// is another one. `progress` gets the position reached and `until`.
+    async fn difference(
+        &self,
+        _until: Position,
+        _progress: &mut (dyn FnMut(Position, Position) + Send),
+    ) -> Result<Option<LogFault>, ReadError> {
+        Ok(None)
+    }
+
+    /// The EventStoreDB stream that this database is a replica of, when it is one. Nothing may be
+    /// appended to a replica but through the log that it is of.
+    async fn replica_of(&self) -> Result<Option<String>, ReadError> {
+        Ok(None)
+    }
 
     /// Closes connections once the appends handed in are done.
     async fn close(&self);

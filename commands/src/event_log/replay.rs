@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use domain::Position;
 use domain::envelope::RecordedEvent;
-use domain::ports::ReadError;
+use domain::ports::{EventReader, ReadError};
 use futures::{Stream, StreamExt, future, stream};
 
-use super::{EventLog, dense};
+use super::dense;
 
 /// Events of a page, for whoever has no reason for another size: smaller pages cost more an event.
 pub const REPLAY_PAGE: usize = 4_000;
@@ -22,7 +22,7 @@ const AHEAD: usize = 3;
 /// # Errors
 /// See [`ReadError`].
 pub fn replay(
-    log: Arc<dyn EventLog>,
+    log: Arc<dyn EventReader>,
     after: Position,
     until: Position,
     page: usize,

@@ -44,6 +44,14 @@ pub enum LogFault {
         /// Which.
         stream: StreamId,
     },
+    /// The replica does not hold what the log holds.
+    #[error("the replica's event at {position}: {reason}")]
+    Replica {
+        /// Where.
+        position: Position,
+        /// What differs.
+        reason: String,
+    },
     /// An event cannot be decoded.
     #[error("the event at {position}: {reason}")]
     Decode {
@@ -63,8 +71,8 @@ pub struct LogReport {
     pub faults: Vec<LogFault>,
 }
 
-/// Reads the whole log up to its head as it was at the start. `progress` gets the position reached
-/// and the head.
+/// Reads the whole log up to its head as it was at the start, and compares it with the place where it
+/// is kept, when that is another one. `progress` gets the position reached and the head.
 ///
 /// # Errors
 /// When the store does not answer; what is wrong with the log is in the report.
@@ -102,5 +110,6 @@ pub async fn verify(
     }
     let broken = log.broken_streams(NAMED).await?;
     report.faults.extend(broken.into_iter().map(|stream| LogFault::Stream { stream }));
+    report.faults.extend(log.difference(head, progress).await?);
     Ok(report)
 }

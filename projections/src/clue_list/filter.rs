@@ -23,7 +23,7 @@ pub enum ClueOrder {
 }
 
 impl ClueOrder {
-    pub(super) const fn column(self) -> &'static str {
+    pub(crate) const fn column(self) -> &'static str {
         match self {
             Self::Updated => "updated_at",
             Self::Captured => "captured_at",
@@ -32,7 +32,7 @@ impl ClueOrder {
         }
     }
 
-    pub(super) const fn descending(self) -> bool {
+    pub(crate) const fn descending(self) -> bool {
         !matches!(self, Self::NextFollowUp)
     }
 }
@@ -148,7 +148,7 @@ impl ClueFilter {
 
 /// How a search narrows the list.
 #[derive(Clone, Debug)]
-pub(super) enum Narrow {
+pub(crate) enum Narrow {
     /// To few customers: the list is driven by them.
     Customers(Value),
     /// To few clues: the list is driven by them.
@@ -160,7 +160,8 @@ pub(super) enum Narrow {
 }
 
 /// One part of a scope, refined by the filter to the equality that an index begins with.
-pub(super) struct Part<'a> {
+#[derive(Clone)]
+pub(crate) struct Part<'a> {
     arm: Arm,
     scope: Arm,
     filter: &'a ClueFilter,
@@ -179,12 +180,29 @@ pub(super) fn parts<'a>(
     postgres: bool,
 ) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
-    for (scope, sight) in viewer.clue_arms() {
-        if filter.is_personal() && sight < Sight::Clear {
-            continue;
-        }
-        let arms: Vec<Arm> = match (&scope, filter.owner, filter.team, filter.lines.as_slice()) {
-            (Arm::Line(line), _, _, lines) if !lines.is_empty() && !lines.contains(line) => continue,
+    for scope in scopes(viewer, filter) {
+        parts.extend(Part::of(&scope, filter, narrows, order, postgres));
+    }
+    parts
+}
+
+/// The parts of the clue list that the viewer sees, for this filter.
+pub(crate) fn scopes(viewer: &Viewer, filter: &ClueFilter) -> Vec<Arm> {
+    let arms = viewer.clue_arms().into_iter();
+    arms.filter(|(_, sight)| !filter.is_personal() || *sight == Sight::Clear).map(|(arm, _)| arm).collect()
+}
+
+impl<'a> Part<'a> {
+    /// The parts of one scope that the filter leaves.
+    pub(crate) fn of(
+        scope: &Arm,
+        filter: &'a ClueFilter,
+        narrows: &'a [Narrow],
+        order: ClueOrder,
+        postgres: bool,
+    ) -> Vec<Self> {
+        let arms: Vec<Arm> = match (scope, filter.owner, filter.team, filter.lines.as_slice()) {
+            (Arm::Line(line), _, _, lines) if !lines.is_empty() && !lines.contains(line) => vec![],
             (_, Some(owner), _, _) => vec![Arm::Owner(owner)],
             (Arm::Owner(_), ..) => vec![scope.clone()],
             (_, None, Some(team), _) => vec![Arm::Team(team)],
@@ -193,24 +211,33 @@ pub(super) fn parts<'a>(
             }
             _ => vec![scope.clone()],
         };
-        for arm in arms {
-            parts.push(Part { arm, scope: scope.clone(), filter, narrows, order, postgres });
-        }
+        let part = |arm| Part { arm, scope: scope.clone(), filter, narrows, order, postgres };
+        arms.into_iter().map(part).collect()
     }
-    parts
-}
 
-impl Part<'_> {
+    /// What an index begins with.
+    pub(crate) const fn arm(&self) -> &Arm {
+        &self.arm
+    }
+
     /// A column that must not choose the index: that is the order's, or of what drives the search.
     /// SQLite knows too little of the values to choose well and takes no index for an expression;
     /// PostgreSQL knows, but knows nothing of expressions.
-    fn aside(&self, column: &str) -> String {
+    pub(crate) fn aside(&self, column: &str) -> String {
         if self.postgres { column.to_owned() } else { format!("+{column}") }
     }
 
     /// Adds the part's conditions.
     pub fn push(&self, sql: &mut Sql) {
         let driven = self.push_driver(sql);
+        self.push_conditions(sql, driven);
+        for narrow in self.narrows {
+            push_walked(sql, narrow);
+        }
+    }
+
+    /// Adds the conditions on columns. `driven`: something else than the arm drives the search.
+    pub(crate) fn push_conditions(&self, sql: &mut Sql, driven: bool) {
         if !driven {
             self.push_arm(sql, &self.arm, false);
         }
@@ -258,12 +285,9 @@ impl Part<'_> {
             let column = format!("c.{column}");
             push_span(sql, &if plain { column } else { self.aside(&column) }, span);
         }
-        for narrow in self.narrows {
-            push_walked(sql, narrow);
-        }
     }
 
-    fn push_arm(&self, sql: &mut Sql, arm: &Arm, aside: bool) {
+    pub(crate) fn push_arm(&self, sql: &mut Sql, arm: &Arm, aside: bool) {
         let (column, value) = match arm {
             Arm::All => return,
             Arm::Line(line) => ("c.line", line.to_value()),
@@ -275,7 +299,7 @@ impl Part<'_> {
     }
 
     /// Adds what drives a narrow search; whether anything does.
-    fn push_driver(&self, sql: &mut Sql) -> bool {
+    pub(crate) fn push_driver(&self, sql: &mut Sql) -> bool {
         let mut driven = false;
         if let Some(customer) = self.filter.customer {
             sql.push(" AND c.customer_id = ").bind(customer.to_value());
@@ -350,7 +374,7 @@ fn push_walked(sql: &mut Sql, narrow: &Narrow) {
 }
 
 /// The condition on a field's value, behind ` AND field = …`.
-pub(super) fn push_field_match(sql: &mut Sql, matches: &FieldMatch) {
+pub(crate) fn push_field_match(sql: &mut Sql, matches: &FieldMatch) {
     fn between<V: Into<Value> + Clone>(sql: &mut Sql, column: &str, low: Option<&V>, high: Option<&V>) {
         if let Some(low) = low {
             sql.push(&format!(" AND f.{column} >= ")).bind(low.clone());

@@ -1,5 +1,6 @@
 //! What each event does to a clue's row.
 
+use domain::Event;
 use domain::business_line::{FieldValue, StageCategory};
 use domain::clue::{ClueEvent, Lifecycle, Need};
 use domain::ids::{ClueId, CustomerId, OperatorId, TeamId};
@@ -7,9 +8,57 @@ use domain::values::{FieldKey, Instant};
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::rows::{ClueRow, FieldRow, NEVER};
+use crate::runner::{Folding, Poison};
+
+/// The row of a clue that came in; of a customer of whom nothing is known.
+pub(crate) fn captured_row(event: &Folding<'_>) -> Result<ClueRow, Poison> {
+    let Event::Clue(ClueEvent::Captured { customer_id, line, source, stage, graph_version, at }) =
+        event.event
+    else {
+        return Err(Poison("not the event that a clue begins with"));
+    };
+    if event.known_customer()? != *customer_id {
+        return Err(Poison("the envelope names another customer than the event"));
+    }
+    Ok(ClueRow {
+        clue_id: event.clue()?,
+        customer_id: *customer_id,
+        line: line.clone(),
+        lifecycle: Lifecycle::Captured,
+        stage: stage.clone(),
+        // A graph's first stage, where clues begin, is always an open one.
+        stage_category: StageCategory::Open,
+        graph_version: *graph_version,
+        owner_id: None,
+        team_id: None,
+        source_channel: source.channel.clone(),
+        source_key: source.key.clone(),
+        campaign: source.campaign.as_ref().map(ToString::to_string),
+        captured_at: *at,
+        updated_at: event.at(),
+        pooled_at: None,
+        owned_since: None,
+        first_response_at: None,
+        next_follow_up_at: NEVER,
+        last_follow_up_at: None,
+        won_at: None,
+        lost_at: None,
+        amount_minor: None,
+        currency: None,
+        loss_reason: None,
+        intent: None,
+        budget_min: None,
+        budget_max: None,
+        budget_currency: None,
+        star: 0,
+        customer_name: None,
+        erased: false,
+        position: event.position(),
+    })
+}
 
 /// Folds one event of a clue into its row.
-pub(super) fn fold_row(row: &mut ClueRow, fact: &ClueEvent, occurred_at: Instant) {
+pub(crate) fn fold_row(row: &mut ClueRow, fact: &ClueEvent, occurred_at: Instant) {
     match fact {
         ClueEvent::Pooled {} => to_pool(row, occurred_at),
         ClueEvent::Assigned { operator_id, team_id, at }

@@ -13,12 +13,12 @@ use domain::personal::Personal;
 use domain::ports::BlindIndex;
 use domain::values::{ContactKind, FieldKey, LineKey, StageKey};
 
-use super::fold::{field_row, fold_row};
+use super::fold::{captured_row, field_row, fold_row};
 use super::rows::*;
 use super::text;
 use crate::changes::ChangedRow;
 use crate::read::phone_hashes;
-use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
+use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, TableBatch, TableDef};
 
 /// The read model `clue_list`.
@@ -69,6 +69,10 @@ impl Projector for ClueList {
             "business_line" => Some(event.stream.id().to_owned()),
             _ => None,
         }
+    }
+
+    fn shared(&self, event: &RecordedEvent) -> bool {
+        concerns_a_line(event)
     }
 
     fn batch(&self) -> Box<dyn Batch> {
@@ -225,57 +229,18 @@ impl ClueBatch {
     }
 
     fn capture(&mut self, event: &Folding<'_>) -> Result<(), Poison> {
-        let Event::Clue(ClueEvent::Captured { customer_id, line, source, stage, graph_version, at }) =
-            event.event
-        else {
-            return Ok(());
-        };
-        let clue_id = event.clue()?;
-        let customer = event.known_customer()?;
-        if customer != *customer_id {
-            return Err(Poison("the envelope names another customer than the event"));
-        }
+        let mut row = captured_row(event)?;
+        let (clue_id, customer) = (row.clue_id, row.customer_id);
         if self.clues.get(&customer, &(clue_id,)).is_some() {
             return Err(Poison("the clue was captured already"));
         }
         let known = self.customers.get(&customer, &(customer,));
-        let star = self.stars.get(&customer, &(customer, line.clone())).map_or(0, |star| star.tier);
+        row.customer_name = known.and_then(|known| known.name.clone());
+        row.erased = known.is_some_and(|known| known.erased);
+        let star = self.stars.get(&customer, &(customer, row.line.clone()));
+        row.star = star.map_or(0, |star| star.tier);
         self.before.entry(clue_id).or_insert(Before { customer, owner: None, team: None, pooled: false });
-        self.clues.put(ClueRow {
-            clue_id,
-            customer_id: customer,
-            line: line.clone(),
-            lifecycle: Lifecycle::Captured,
-            stage: stage.clone(),
-            // A graph's first stage, where clues begin, is always an open one.
-            stage_category: StageCategory::Open,
-            graph_version: *graph_version,
-            owner_id: None,
-            team_id: None,
-            source_channel: source.channel.clone(),
-            source_key: source.key.clone(),
-            campaign: source.campaign.as_ref().map(ToString::to_string),
-            captured_at: *at,
-            updated_at: event.at(),
-            pooled_at: None,
-            owned_since: None,
-            first_response_at: None,
-            next_follow_up_at: NEVER,
-            last_follow_up_at: None,
-            won_at: None,
-            lost_at: None,
-            amount_minor: None,
-            currency: None,
-            loss_reason: None,
-            intent: None,
-            budget_min: None,
-            budget_max: None,
-            budget_currency: None,
-            star,
-            customer_name: known.and_then(|known| known.name.clone()),
-            erased: known.is_some_and(|known| known.erased),
-            position: event.position(),
-        });
+        self.clues.put(row);
         Ok(())
     }
 

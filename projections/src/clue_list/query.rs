@@ -18,9 +18,9 @@ use crate::sql::{Database, Record, Row, Sql, SqlError, Value};
 
 /// A search that finds at most so many is driven by what it found; one that finds more is so
 /// common that walking along the order fills a page soon.
-const FEW: usize = 2_000;
+pub(crate) const FEW: usize = 2_000;
 /// Longest part of a name that is searched for, in characters.
-const MAX_NAME_PART: usize = 40;
+pub(crate) const MAX_NAME_PART: usize = 40;
 
 /// A clue as a viewer may see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +101,7 @@ impl ClueListQuery {
         let select = CLUE_LIST.columns_of("c");
         let column = format!("c.{}", order.column());
         let listing = Listing {
-            order: order.column(),
+            order: order.column().into(),
             select: &select,
             from: "clue_list c",
             sort: &[&column],
@@ -268,17 +268,7 @@ impl ClueListQuery {
     }
 
     async fn customers_by_phone(&self, phone: &PhoneFilter) -> Result<Value, QueryError> {
-        let (column, hash) = match phone {
-            PhoneFilter::Exact(number) => ("exact", self.index.contact(ContactKind::Phone, number)),
-            PhoneFilter::Suffix(digits) if !digits.bytes().all(|b| b.is_ascii_digit()) => {
-                return Err(QueryError::Invalid("the end of a number has digits only"));
-            }
-            PhoneFilter::Suffix(digits) if digits.len() == 8 => ("last8", self.index.suffix(digits)),
-            PhoneFilter::Suffix(digits) if digits.len() == 4 => ("last4", self.index.suffix(digits)),
-            PhoneFilter::Suffix(_) => {
-                return Err(QueryError::Invalid("search by the last 4 or 8 digits, or the whole number"));
-            }
-        };
+        let (column, hash) = phone_column(self.index.as_ref(), phone)?;
         let sql = format!("SELECT DISTINCT customer_id FROM clue_list_phone WHERE {column} = $1 LIMIT {FEW}");
         self.ids(&sql, &[hash.into()]).await
     }
@@ -331,11 +321,29 @@ impl ClueListQuery {
     }
 }
 
+/// The column by which a phone is found, and its value.
+pub(crate) fn phone_column(
+    index: &dyn BlindIndex,
+    phone: &PhoneFilter,
+) -> Result<(&'static str, String), QueryError> {
+    Ok(match phone {
+        PhoneFilter::Exact(number) => ("exact", index.contact(ContactKind::Phone, number)),
+        PhoneFilter::Suffix(digits) if !digits.bytes().all(|b| b.is_ascii_digit()) => {
+            return Err(QueryError::Invalid("the end of a number has digits only"));
+        }
+        PhoneFilter::Suffix(digits) if digits.len() == 8 => ("last8", index.suffix(digits)),
+        PhoneFilter::Suffix(digits) if digits.len() == 4 => ("last4", index.suffix(digits)),
+        PhoneFilter::Suffix(_) => {
+            return Err(QueryError::Invalid("search by the last 4 or 8 digits, or the whole number"));
+        }
+    })
+}
+
 fn predicate<'a>(part: &'a Part<'a>) -> Predicate<'a> {
     Box::new(move |sql| part.push(sql))
 }
 
-fn sort_key(row: &ClueRow, order: ClueOrder) -> i64 {
+pub(crate) fn sort_key(row: &ClueRow, order: ClueOrder) -> i64 {
     match order {
         ClueOrder::Updated => row.updated_at.micros(),
         ClueOrder::Captured => row.captured_at.micros(),

@@ -357,7 +357,7 @@ async fn plan(
     let select = CLUE_LIST.columns_of("c");
     let column = format!("c.{}", order.column());
     let listing = Listing {
-        order: order.column(),
+        order: order.column().into(),
         select: &select,
         from: "clue_list c",
         sort: &[&column],

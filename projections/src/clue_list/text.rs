@@ -4,19 +4,19 @@
 use std::collections::BTreeSet;
 
 /// A name, or part of one, without case and white space.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && *c != '\0').flat_map(char::to_lowercase).collect()
 }
 
 /// What a folded name is found by: each character, each pair of neighbours.
-pub(super) fn grams(folded: &str) -> BTreeSet<String> {
+pub(crate) fn grams(folded: &str) -> BTreeSet<String> {
     let chars: Vec<char> = folded.chars().collect();
     let singles = chars.iter().map(ToString::to_string);
     singles.chain(chars.windows(2).map(|pair| pair.iter().collect())).collect()
 }
 
 /// What every name with this part must have: its pairs, or its one character.
-pub(super) fn probes(folded: &str) -> BTreeSet<String> {
+pub(crate) fn probes(folded: &str) -> BTreeSet<String> {
     let chars: Vec<char> = folded.chars().collect();
     if chars.len() < 2 {
         return chars.iter().map(ToString::to_string).collect();
@@ -25,7 +25,7 @@ pub(super) fn probes(folded: &str) -> BTreeSet<String> {
 }
 
 /// A LIKE pattern for text that contains this part; `\` escapes.
-pub(super) fn contains(folded: &str) -> String {
+pub(crate) fn contains(folded: &str) -> String {
     let mut pattern = String::from("%");
     for c in folded.chars() {
         if matches!(c, '%' | '_' | '\\') {

@@ -10,7 +10,7 @@ use domain::ids::{ClueId, CustomerId, OperatorId};
 use domain::values::{Code, Instant, LineKey, StageKey};
 
 use crate::changes::ChangedRow;
-use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
+use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, TableBatch, TableDef, record};
 
 /// Most stars that there are.
@@ -89,6 +89,10 @@ impl Projector for CluePool {
 
     fn key(&self, event: &RecordedEvent) -> Option<String> {
         matches!(event.stream.aggregate_type(), "clue" | "customer").then(|| subject_key(event))
+    }
+
+    fn shared(&self, event: &RecordedEvent) -> bool {
+        concerns_a_line(event)
     }
 
     fn batch(&self) -> Box<dyn Batch> {

@@ -146,7 +146,7 @@ impl PoolQuery {
 
 pub(super) const fn listing(select: &str) -> Listing<'_> {
     Listing {
-        order: "pool",
+        order: std::borrow::Cow::Borrowed("pool"),
         select,
         from: "clue_pool p",
         sort: &["p.star_rank", "p.pooled_at"],

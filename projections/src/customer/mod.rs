@@ -16,7 +16,7 @@ mod tests;
 mod timeline;
 
 pub use projector::Customers;
-pub(crate) use query::visible;
 pub use query::{ContactItem, CustomerItem, CustomerQuery, StarItem};
+pub(crate) use query::{access_to, visible};
 pub use rows::CustomerRow;
 pub use timeline::TimelineItem;

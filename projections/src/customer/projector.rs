@@ -13,7 +13,7 @@ use domain::values::ContactKind;
 use super::rows::*;
 use super::{clues, timeline};
 use crate::read::phone_hashes;
-use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
+use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, TableBatch, TableDef};
 
 /// The read model `customer`.
@@ -62,6 +62,10 @@ impl Projector for Customers {
     fn key(&self, event: &RecordedEvent) -> Option<String> {
         let kind = event.stream.aggregate_type();
         matches!(kind, "clue" | "clue_attempts" | "customer").then(|| subject_key(event))
+    }
+
+    fn shared(&self, event: &RecordedEvent) -> bool {
+        concerns_a_line(event)
     }
 
     fn batch(&self) -> Box<dyn Batch> {

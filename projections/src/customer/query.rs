@@ -1,10 +1,11 @@
 //! Reads customers and their timelines.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::clue::Lifecycle;
 use domain::customer::StarBasis;
+use domain::envelope::Position;
 use domain::ids::{ClueId, ContactPointId, CustomerId};
 use domain::operator::Role;
 use domain::ports::BlindIndex;
@@ -77,9 +78,13 @@ pub struct CustomerQuery {
 }
 
 /// What a viewer sees of one customer.
-struct Access {
-    sight: Sight,
-    clues: BTreeMap<ClueId, Sight>,
+pub(crate) struct Access {
+    /// How much of the person.
+    pub sight: Sight,
+    /// Of which clues, and how much through each.
+    pub clues: BTreeMap<ClueId, Sight>,
+    /// Whether the person was erased.
+    pub erased: bool,
 }
 
 impl CustomerQuery {
@@ -110,7 +115,7 @@ impl CustomerQuery {
         let mut items: HashMap<CustomerId, CustomerItem> = HashMap::new();
         for mut customer in customers {
             let id = customer.customer_id;
-            let Some(Access { sight, clues }) = access.remove(&id) else { continue };
+            let Some(Access { sight, clues, .. }) = access.remove(&id) else { continue };
             let name = Shown::name(customer.name.take(), customer.erased_at.is_some(), sight);
             let clues = clues.into_keys().collect();
             let (contacts, consents, stars, links) = (vec![], vec![], vec![], vec![]);
@@ -175,8 +180,8 @@ impl CustomerQuery {
         Ok(found)
     }
 
-    /// What happened with a customer, last first, as far as it concerns clues that the viewer may
-    /// see, or no clue.
+    /// What happened with a customer, up to a position, last first, as far as it concerns clues that
+    /// the viewer may see, or no clue.
     ///
     /// # Errors
     /// When the database fails.
@@ -184,6 +189,7 @@ impl CustomerQuery {
         &self,
         viewer: &Viewer,
         id: CustomerId,
+        until: Option<Position>,
         paging: &Paging,
     ) -> Result<Page<TimelineItem>, QueryError> {
         let customers = self.load::<CustomerRow>(&[id]).await?;
@@ -193,11 +199,12 @@ impl CustomerQuery {
         let scope: Predicate<'_> = Box::new(|sql: &mut Sql| {
             sql.push(" AND t.customer_id = ").bind(id.to_string());
             sql.push(" AND (t.clue_id IS NULL OR t.clue_id = ANY(").bind(clues.clone()).push("))");
+            push_until(sql, until);
         });
         self.timeline_page(viewer, &access, "timeline", scope, paging).await
     }
 
-    /// What happened with a clue, last first; nothing when the viewer may not see it.
+    /// What happened with a clue, up to a position, last first; nothing when the viewer may not see it.
     ///
     /// # Errors
     /// When the database fails.
@@ -205,6 +212,7 @@ impl CustomerQuery {
         &self,
         viewer: &Viewer,
         clue_id: ClueId,
+        until: Option<Position>,
         paging: &Paging,
     ) -> Result<Page<TimelineItem>, QueryError> {
         let sql = "SELECT customer_id FROM customer_clue WHERE clue_id = $1";
@@ -219,6 +227,7 @@ impl CustomerQuery {
         }
         let scope: Predicate<'_> = Box::new(move |sql: &mut Sql| {
             sql.push(" AND t.clue_id = ").bind(clue_id.to_string());
+            push_until(sql, until);
         });
         self.timeline_page(viewer, &access, "clue_timeline", scope, paging).await
     }
@@ -233,7 +242,7 @@ impl CustomerQuery {
     ) -> Result<Page<TimelineItem>, QueryError> {
         let select = CUSTOMER_TIMELINE.columns_of("t");
         let listing = Listing {
-            order,
+            order: order.into(),
             select: &select,
             from: "customer_timeline t",
             sort: &["t.position"],
@@ -265,15 +274,30 @@ impl CustomerQuery {
     }
 }
 
+fn push_until(sql: &mut Sql, until: Option<Position>) {
+    if let Some(until) = until {
+        sql.push(" AND t.position <= ").bind(until.get());
+    }
+}
+
 /// Which of these customers the viewer may see, and how much of each.
 pub(crate) async fn visible(
     db: &Database,
     viewer: &Viewer,
     ids: &[CustomerId],
 ) -> Result<HashMap<CustomerId, Sight>, SqlError> {
-    let customers = load::<CustomerRow>(db, ids).await?;
-    let access = access(db, viewer, &customers, ids).await?;
+    let access = access_to(db, viewer, ids).await?;
     Ok(access.into_iter().map(|(id, access)| (id, access.sight)).collect())
+}
+
+/// What the viewer sees of each of these customers; those that the viewer may not see are not in it.
+pub(crate) async fn access_to(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[CustomerId],
+) -> Result<HashMap<CustomerId, Access>, SqlError> {
+    let customers = load::<CustomerRow>(db, ids).await?;
+    access(db, viewer, &customers, ids).await
 }
 
 /// How much the viewer sees of each of these customers, and of which of their clues.
@@ -284,8 +308,11 @@ async fn access(
     ids: &[CustomerId],
 ) -> Result<HashMap<CustomerId, Access>, SqlError> {
     let mut access: HashMap<CustomerId, Access> = HashMap::new();
+    let gone = customers.iter().filter(|customer| customer.erased_at.is_some());
+    let erased: HashSet<CustomerId> = gone.map(|customer| customer.customer_id).collect();
     let mut grant = |customer: CustomerId, clue: Option<ClueId>, sight: Sight| {
-        let entry = access.entry(customer).or_insert(Access { sight, clues: BTreeMap::new() });
+        let none = || Access { sight, clues: BTreeMap::new(), erased: erased.contains(&customer) };
+        let entry = access.entry(customer).or_insert_with(none);
         entry.sight = entry.sight.max(sight);
         entry.clues.extend(clue.map(|clue| (clue, sight)));
     };

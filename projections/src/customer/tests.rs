@@ -61,7 +61,7 @@ async fn a_timeline_has_one_row_an_event_last_first_and_of_visible_clues_only() 
         world.append_raw(900, stream, Some(customer(1).into()), Some("sales"), name, "1", &payload);
         world.catch_up().await;
         let all = Viewer::system();
-        let page = query(&world).timeline(&all, customer(1), &Paging::first(50)).await.unwrap();
+        let page = query(&world).timeline(&all, customer(1), None, &Paging::first(50)).await.unwrap();
         let kinds: Vec<&str> = page.nodes().map(|row| row.kind.as_str()).collect();
         assert_eq!(
             kinds,
@@ -85,27 +85,32 @@ async fn a_timeline_has_one_row_an_event_last_first_and_of_visible_clues_only() 
         assert_eq!(refusal.other_operator_id, Some(operator(1)));
 
         let two = Paging::Forward { first: 2, after: Some(page.edges[1].cursor.clone()) };
-        let next = query(&world).timeline(&all, customer(1), &two).await.unwrap();
+        let next = query(&world).timeline(&all, customer(1), None, &two).await.unwrap();
         assert_eq!(next.nodes().map(|row| row.kind.as_str()).collect::<Vec<_>>(), kinds[2..4]);
 
         let agent = viewer(1, Role::Agent, &["sales"], &[]);
-        let own = query(&world).timeline(&agent, customer(1), &Paging::first(50)).await.unwrap();
+        let own = query(&world).timeline(&agent, customer(1), None, &Paging::first(50)).await.unwrap();
         assert_eq!(own.edges.len(), kinds.len() - 1, "the clue of another line is not there");
         let bi = viewer(9, Role::Bi, &["sales"], &[]);
-        let pseudonymous = query(&world).clue_timeline(&bi, clue(1), &Paging::first(50)).await.unwrap();
+        let pseudonymous = query(&world).clue_timeline(&bi, clue(1), None, &Paging::first(50)).await.unwrap();
         let notes: Vec<_> = pseudonymous.nodes().filter_map(|row| row.note.clone()).collect();
         assert_eq!(notes, [Shown::Redacted, Shown::Redacted]);
         let rep = viewer(9, Role::ServiceRep, &["sales"], &[]);
-        let served = query(&world).timeline(&rep, customer(1), &Paging::first(50)).await.unwrap();
+        let served = query(&world).timeline(&rep, customer(1), None, &Paging::first(50)).await.unwrap();
         let won = served.nodes().find(|row| row.kind == "clue.won").unwrap();
         assert_eq!((won.amount_minor, &won.note), (None, &None), "no margin for service");
         let stranger = viewer(9, Role::Agent, &["sales"], &[]);
         assert!(
-            query(&world).timeline(&stranger, customer(1), &Paging::first(5)).await.unwrap().edges.is_empty()
+            query(&world)
+                .timeline(&stranger, customer(1), None, &Paging::first(5))
+                .await
+                .unwrap()
+                .edges
+                .is_empty()
         );
         assert!(
             query(&world)
-                .clue_timeline(&stranger, clue(1), &Paging::first(5))
+                .clue_timeline(&stranger, clue(1), None, &Paging::first(5))
                 .await
                 .unwrap()
                 .edges
@@ -185,7 +190,7 @@ async fn an_erasure_leaves_no_plaintext_in_rows_copies_free_pages_or_journal() {
         assert_eq!(item.name, Some(Shown::Redacted));
         assert_eq!(item.contacts[0].value, Shown::Redacted);
         assert!(item.customer.erased_at.is_some());
-        let rows = query(&world).clue_timeline(&all, clue(30), &Paging::first(50)).await.unwrap();
+        let rows = query(&world).clue_timeline(&all, clue(30), None, &Paging::first(50)).await.unwrap();
         let notes: Vec<_> = rows.nodes().filter_map(|row| row.note.clone()).collect();
         assert_eq!(notes, [Shown::Redacted, Shown::Redacted]);
         assert!(query(&world).by_phone(&all, CANARIES[1]).await.unwrap().is_empty());

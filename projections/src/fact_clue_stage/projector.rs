@@ -7,7 +7,7 @@ use domain::envelope::{Position, RecordedEvent};
 use domain::ids::{ClueId, CustomerId, OperatorId, TeamId};
 use domain::values::{Instant, LineKey, StageKey};
 
-use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
+use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, TableBatch, TableDef, record};
 
 record! {
@@ -105,6 +105,10 @@ impl Projector for FactClueStage {
             "business_line" => Some(event.stream.id().to_owned()),
             _ => None,
         }
+    }
+
+    fn shared(&self, event: &RecordedEvent) -> bool {
+        concerns_a_line(event)
     }
 
     fn batch(&self) -> Box<dyn Batch> {

@@ -49,7 +49,7 @@ impl FactClueStageQuery {
         allowed(viewer, line)?;
         let select = FACT_CLUE_STAGE.columns_of("f");
         let listing = Listing {
-            order: "interval",
+            order: "interval".into(),
             select: &select,
             from: "fact_clue_stage f",
             sort: &["f.entered_position"],

@@ -4,6 +4,7 @@
 //! merged page is sorted here. An offset, and a sort in the database, would both cost more the
 //! larger the table.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -122,7 +123,7 @@ pub(crate) type Predicate<'a> = Box<dyn Fn(&mut Sql) + Send + Sync + 'a>;
 /// A list: what it selects and in which order.
 pub(crate) struct Listing<'a> {
     /// Names the order in cursors.
-    pub order: &'static str,
+    pub order: Cow<'static, str>,
     /// Columns, as the record reads them.
     pub select: &'a str,
     /// Table and alias.
@@ -214,7 +215,7 @@ pub(crate) async fn fetch_page<T>(
         let node = read(&row)?;
         let (keys, id) = place(&node);
         if parts.len() == 1 || seen.insert((keys.clone(), id.clone())) {
-            edges.push(Edge { cursor: Cursor { order: listing.order.into(), keys, id }, node });
+            edges.push(Edge { cursor: Cursor { order: listing.order.clone(), keys, id }, node });
         }
     }
     let backward = matches!(paging, Paging::Backward { .. });

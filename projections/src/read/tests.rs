@@ -81,7 +81,7 @@ async fn seen(world: &World, viewer: &Viewer) -> Seen {
         };
         assert_eq!(item.name, Some(name));
         assert_eq!(item.customer.name, None, "the plain name never leaves");
-        let rows = query.timeline(viewer, item.customer.customer_id, &first).await.unwrap();
+        let rows = query.timeline(viewer, item.customer.customer_id, None, &first).await.unwrap();
         assert!(!rows.edges.is_empty());
         let called = query.by_phone(viewer, &format!("+861380013800{n}")).await;
         let found = called.map_or(0, |found| found.len());

@@ -2,9 +2,10 @@
 //! replay of the log from zero.
 //!
 //! Guarantees: queries read the old rows until the swap and the new rows from it on, with no time
-//! between; the comparison looks at both copies in one snapshot at one position; an interrupted
-//! rebuild leaves nothing that is used, and the next one starts clean; the retired copy stays for a
-//! rollback until the next rebuild, and an erasure reaches it too.
+//! between; the comparison looks at both copies in one snapshot at one position, by hashes of their
+//! rows; several workers make the rows that one makes; an interrupted rebuild leaves nothing that is
+//! used, and the next one starts clean; the retired copy stays for a rollback until the next rebuild,
+//! and an erasure reaches it too.
 //!
 //! Deliberately absent: continuing an interrupted replay. A replay costs minutes; a half-built copy
 //! of unknown code costs trust.
@@ -12,6 +13,7 @@
 //! Index names of SQLite get a generation (`_g1`, `_g2`, …), so a migration that changes a read
 //! model's indexes must drop and create the whole table and raise the model's version.
 
+mod apart;
 mod compare;
 mod ddl;
 mod replay;
@@ -19,6 +21,7 @@ mod replay;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::envelope::Position;
 
@@ -72,24 +75,26 @@ impl Report {
 
 /// Replays into a scratch copy, compares, drops the copy.
 pub(crate) async fn verify(
-    inner: &Inner,
-    model: &Model,
+    inner: &Arc<Inner>,
+    model: &Arc<Model>,
+    workers: usize,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report, RunError> {
     let mut lease = take(inner, model, "verify").await?;
-    let result = verify_under(inner, model, &mut lease, progress).await;
+    let result = verify_under(inner, model, workers, &mut lease, progress).await;
     leases::release(&inner.db, &lease).await?;
     result
 }
 
 async fn verify_under(
-    inner: &Inner,
-    model: &Model,
+    inner: &Arc<Inner>,
+    model: &Arc<Model>,
+    workers: usize,
     lease: &mut Lease,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report, RunError> {
     let live = live(inner, model).await?;
-    let mut replay = Replay::begin(inner, model, Suffix::Check, live.generation).await?;
+    let mut replay = Replay::begin(inner, model, Suffix::Check, live.generation, workers).await?;
     replay.advance(live.position, &mut [lease], progress).await?;
     let compared = compare_at_rest(inner, model, &mut replay, Suffix::Check).await;
     let parked = replay.parked.len();
@@ -100,14 +105,15 @@ async fn verify_under(
 
 /// Replays beside, compares, swaps.
 pub(crate) async fn rebuild(
-    inner: &Inner,
-    model: &Model,
+    inner: &Arc<Inner>,
+    model: &Arc<Model>,
+    workers: usize,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report, RunError> {
     let mut lease = take(inner, model, "rebuild").await?;
     let result = async {
         let live = live(inner, model).await?;
-        let mut replay = Replay::begin(inner, model, Suffix::Next, live.generation + 1).await?;
+        let mut replay = Replay::begin(inner, model, Suffix::Next, live.generation + 1, workers).await?;
         replay.advance(live.position, &mut [&mut lease], progress).await?;
         replay.index().await?;
         fail::fail_point!("rebuild.built");
@@ -127,11 +133,11 @@ pub(crate) async fn rebuild(
 
 /// Rebuilds for a new version of the code while the rows of the old one serve. The caller holds
 /// the model's own lease, so the old rows do not move.
-pub(crate) async fn upgrade(inner: &Inner, model: &Model, own: &mut Lease) -> Result<(), RunError> {
+pub(crate) async fn upgrade(inner: &Arc<Inner>, model: &Arc<Model>, own: &mut Lease) -> Result<(), RunError> {
     let mut lease = take(inner, model, "rebuild").await?;
     let result = async {
         let generation = live(inner, model).await?.generation + 1;
-        let mut replay = Replay::begin(inner, model, Suffix::Next, generation).await?;
+        let mut replay = Replay::begin(inner, model, Suffix::Next, generation, inner.config.workers).await?;
         let silent = |_: Progress| {};
         for round in 0..ROUNDS {
             let head = inner.feed.reader().head().await?.position;
@@ -152,7 +158,7 @@ pub(crate) async fn upgrade(inner: &Inner, model: &Model, own: &mut Lease) -> Re
 async fn compare_at_rest(
     inner: &Inner,
     model: &Model,
-    replay: &mut Replay<'_>,
+    replay: &mut Replay,
     suffix: Suffix,
 ) -> Result<(Position, Vec<TableReport>), RunError> {
     let copy = replay::copy_name(model, suffix);
@@ -183,7 +189,7 @@ async fn compare_at_rest(
 
 /// Swaps names. A long query on the live tables may hold the swap off for a while: queries behind it
 /// would wait too, so the swap gives up soon and tries again.
-async fn swap(inner: &Inner, model: &Model, mut replay: Replay<'_>, ahead: bool) -> Result<(), RunError> {
+async fn swap(inner: &Inner, model: &Model, mut replay: Replay, ahead: bool) -> Result<(), RunError> {
     let mut attempt = 1;
     loop {
         let mark = replay.mark();
@@ -207,12 +213,7 @@ async fn swap(inner: &Inner, model: &Model, mut replay: Replay<'_>, ahead: bool)
 }
 
 /// Swaps names in one short transaction. `ahead`: the copy may be further than the live rows.
-async fn try_swap(
-    inner: &Inner,
-    model: &Model,
-    replay: &mut Replay<'_>,
-    ahead: bool,
-) -> Result<(), RunError> {
+async fn try_swap(inner: &Inner, model: &Model, replay: &mut Replay, ahead: bool) -> Result<(), RunError> {
     let projector = model.projector.as_ref();
     let name = model.name();
     let mut tx = inner.db.begin().await?;
@@ -308,7 +309,10 @@ pub(crate) async fn purge_copies(
     let erasing: Vec<Work<'_>> =
         work.iter().filter(|w| erased.contains(&w.recorded.position)).cloned().collect();
     if let Some(old) = checkpoints::get(tx, &replay::copy_name(model, Suffix::Old)).await? {
-        if old.version == projector.version() {
+        let people = Value::texts(erasing.iter().map(|item| &item.key));
+        if old.version == projector.version() && projector.forget(tx, Suffix::Old, &people).await? {
+            // It stands before the erasure still, and a rollback comes to it.
+        } else if old.version == projector.version() {
             // Folding the erasure leaves the redacted rows that a rollback goes on from.
             let mut none = BTreeSet::new();
             apply(tx, projector, Suffix::Old, &erasing, &mut none, inner.clock.now()).await?;

@@ -1,26 +1,34 @@
 //! Folding the log from its beginning into a copy of a read model's tables.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use domain::envelope::Position;
+use tokio::task::JoinHandle;
 
+use super::apart::{self, Target};
 use super::{Progress, ddl};
 use crate::runner::{
     Checkpoint, Chunk, Inner, Lease, Model, ParkedEvent, RunError, apply, checkpoint as checkpoints,
-    lease as leases, park, readable, work,
+    lease as leases, readable, work,
 };
-use crate::sql::{SqlError, Suffix, Tx};
+use crate::sql::{Suffix, Tx};
 
-/// Most events in one transaction of a replay; nobody waits for its rows.
+/// Most events of one worker in one transaction of a replay; nobody waits for its rows.
 const BATCH: usize = 4_000;
+/// Most events that are read at once, for however many workers: they are in memory.
+const CHUNK: usize = 12_000;
+/// Chunks that are read and decoded while one is written.
+const AHEAD: usize = 2;
+/// More workers than this would take the connections of everybody else.
+const WORKERS: usize = 8;
 
 /// A copy under construction.
-pub(super) struct Replay<'a> {
-    inner: &'a Inner,
-    model: &'a Model,
+pub(super) struct Replay {
+    inner: Arc<Inner>,
+    model: Arc<Model>,
     suffix: Suffix,
+    workers: usize,
     pub checkpoint: Checkpoint,
     pub parked: Vec<ParkedEvent>,
     parked_keys: BTreeSet<String>,
@@ -33,13 +41,17 @@ pub(super) struct Mark {
     parked_keys: BTreeSet<String>,
 }
 
-impl<'a> Replay<'a> {
+/// A chunk that is being read.
+type Reading = JoinHandle<Result<Arc<Chunk>, RunError>>;
+
+impl Replay {
     /// Drops what an interrupted replay left, and begins with empty tables.
     pub async fn begin(
-        inner: &'a Inner,
-        model: &'a Model,
+        inner: &Arc<Inner>,
+        model: &Arc<Model>,
         suffix: Suffix,
         generation: i64,
+        workers: usize,
     ) -> Result<Self, RunError> {
         let projector = model.projector.as_ref();
         let checkpoint = Checkpoint {
@@ -56,42 +68,53 @@ impl<'a> Replay<'a> {
         }
         checkpoints::put(&mut tx, &copy_name(model, suffix), &checkpoint).await?;
         tx.commit().await?;
-        Ok(Self { inner, model, suffix, checkpoint, parked: Vec::new(), parked_keys: BTreeSet::new() })
+        // SQLite has one writer, so several would only wait for each other.
+        let workers = if inner.db.is_postgres() { workers.clamp(1, WORKERS) } else { 1 };
+        Ok(Self {
+            inner: Arc::clone(inner),
+            model: Arc::clone(model),
+            suffix,
+            workers,
+            checkpoint,
+            parked: Vec::new(),
+            parked_keys: BTreeSet::new(),
+        })
     }
 
-    /// Folds up to `target`. Reading and decoding of the next chunk overlap with writing.
+    /// Folds up to `target`. Reading and decoding of the next chunks overlap with writing.
     pub async fn advance(
         &mut self,
         target: Position,
         leases: &mut [&mut Lease],
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<(), RunError> {
-        let inner = self.inner;
-        let clear = self.model.projector.reads_personal();
-        let mut chunk = inner.feed.fresh(self.checkpoint.position, BATCH, clear).await?;
+        let mut ahead: VecDeque<Reading> = VecDeque::new();
+        let mut asked = self.checkpoint.position;
         while self.checkpoint.position < target {
+            while asked < target && ahead.len() <= AHEAD {
+                let until = asked.plus((BATCH * self.workers).min(CHUNK)).min(target);
+                ahead.push_back(self.read(asked, until));
+                asked = until;
+            }
+            let Some(next) = ahead.pop_front() else { break };
+            let chunk = next.await.map_err(|_| RunError::Interrupted)??;
             let count = self.within(&chunk, target)?;
             if count == 0 {
                 break;
             }
-            let behind = self.checkpoint.position.plus(count);
-            let next = async {
-                if behind < target {
-                    inner.feed.fresh(behind, BATCH, clear).await.map(Some)
-                } else {
-                    Ok(None)
-                }
-            };
-            let (written, read) = tokio::join!(self.write(&chunk, count), next);
-            written?;
-            progress(Progress { position: self.checkpoint.position, head: target });
-            hold(inner, leases).await?;
-            match read? {
-                Some(read) => chunk = read,
-                None => break,
+            self.write(&chunk, count).await?;
+            if self.checkpoint.position < asked && ahead.is_empty() {
+                asked = self.checkpoint.position;
             }
+            progress(Progress { position: self.checkpoint.position, head: target });
+            hold(&self.inner, leases).await?;
         }
         Ok(())
+    }
+
+    fn read(&self, after: Position, until: Position) -> Reading {
+        let (inner, clear) = (Arc::clone(&self.inner), self.model.projector.reads_personal());
+        tokio::spawn(async move { inner.feed.stretch(after, until, clear).await })
     }
 
     /// Where the replay is, to be kept before a transaction that may fail.
@@ -116,80 +139,45 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Writes the next `count` events of the chunk, which begins at the checkpoint. What the database
-    /// refuses is found by halving and parks, as it does in the live model.
+    /// Writes the next `count` events of the chunk, which begins at the checkpoint, and moves it.
     async fn write(&mut self, chunk: &Arc<Chunk>, count: usize) -> Result<(), RunError> {
-        let mut ranges: Vec<Range<usize>> = std::iter::once(0..count).collect();
-        while let Some(range) = ranges.pop() {
-            match self.write_range(chunk, range.clone()).await {
-                Err(RunError::Sql(SqlError::Data { .. })) if range.len() > 1 => {
-                    let middle = range.start + range.len() / 2;
-                    ranges.push(middle..range.end);
-                    ranges.push(range.start..middle);
-                }
-                Err(RunError::Sql(SqlError::Data { code })) => self.park(chunk, range, &code).await?,
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn write_range(&mut self, chunk: &Chunk, range: Range<usize>) -> Result<(), RunError> {
+        let target =
+            Target { inner: Arc::clone(&self.inner), model: Arc::clone(&self.model), suffix: self.suffix };
+        let folded = apart::fold(&target, chunk, count, self.workers, &self.parked_keys).await?;
+        self.parked.extend(folded.parked);
+        self.parked_keys = folded.parked_keys;
         let mut tx = self.inner.db.begin().await?;
-        let mark = self.mark();
-        let written = self.write_in(&mut tx, chunk, range).await;
-        if written.is_err() {
-            self.go_back(mark);
-            tx.rollback().await?;
-            return written;
-        }
+        self.pass(&mut tx, chunk, count).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    async fn write_in(&mut self, tx: &mut Tx, chunk: &Chunk, range: Range<usize>) -> Result<(), RunError> {
-        let projector = self.model.projector.as_ref();
-        let work = work(projector, chunk, range.clone());
-        let now = self.inner.clock.now();
-        let applied = apply(tx, projector, self.suffix, &work, &mut self.parked_keys, now).await?;
-        self.parked.extend(applied.parked);
-        self.pass(tx, chunk, range).await
-    }
-
-    async fn park(&mut self, chunk: &Chunk, range: Range<usize>, code: &str) -> Result<(), RunError> {
-        let projector = self.model.projector.as_ref();
-        let now = self.inner.clock.now();
-        let reason = format!("the database refuses it ({code})");
-        for item in work(projector, chunk, range.clone()) {
-            self.parked.push(park(projector, &item, &reason, now));
-            self.parked_keys.insert(item.key);
-        }
-        let mut tx = self.inner.db.begin().await?;
-        self.pass(&mut tx, chunk, range).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Moves the copy's checkpoint behind the range.
-    async fn pass(&mut self, tx: &mut Tx, chunk: &Chunk, range: Range<usize>) -> Result<(), RunError> {
-        if let Some(last) = range.end.checked_sub(1).and_then(|index| chunk.events.get(index)) {
+    /// Moves the copy's checkpoint behind the first `count` events.
+    async fn pass(&mut self, tx: &mut Tx, chunk: &Chunk, count: usize) -> Result<(), RunError> {
+        if let Some(last) = count.checked_sub(1).and_then(|index| chunk.events.get(index)) {
             self.checkpoint.position = last.position;
             self.checkpoint.recorded_at = last.recorded_at;
         }
-        checkpoints::put(tx, &copy_name(self.model, self.suffix), &self.checkpoint).await?;
+        checkpoints::put(tx, &copy_name(&self.model, self.suffix), &self.checkpoint).await?;
         Ok(())
     }
 
     /// Folds the last few events up to `target` in a transaction that holds the live checkpoint.
     pub async fn finish_in(&mut self, tx: &mut Tx, target: Position) -> Result<(), RunError> {
-        let clear = self.model.projector.reads_personal();
+        let projector = Arc::clone(&self.model.projector);
+        let clear = projector.reads_personal();
         while self.checkpoint.position < target {
             let chunk = self.inner.feed.fresh(self.checkpoint.position, BATCH, clear).await?;
             let count = self.within(&chunk, target)?;
             if count == 0 {
                 break;
             }
-            self.write_in(tx, &chunk, 0..count).await?;
+            let work = work(projector.as_ref(), &chunk, 0..count);
+            let now = self.inner.clock.now();
+            let keys = &mut self.parked_keys;
+            let applied = apply(tx, projector.as_ref(), self.suffix, &work, keys, now).await?;
+            self.parked.extend(applied.parked);
+            self.pass(tx, &chunk, count).await?;
         }
         Ok(())
     }
@@ -207,7 +195,7 @@ impl<'a> Replay<'a> {
     /// Drops the copy.
     pub async fn discard(self) -> Result<(), RunError> {
         let mut tx = self.inner.db.begin().await?;
-        drop_copies(&mut tx, self.model, self.suffix).await?;
+        drop_copies(&mut tx, &self.model, self.suffix).await?;
         tx.commit().await?;
         Ok(())
     }

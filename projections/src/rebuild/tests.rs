@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::business_line::Signal;
 use domain::envelope::RecordedEvent;
 
 use crate::clue_pool::CluePool;
@@ -152,7 +153,7 @@ async fn what_a_killed_rebuild_left_is_dropped_by_the_next_start() {
         let projections = world.catch_up().await;
         // As a rebuild leaves it that was killed after its first commit.
         let model = &projections.rebuild_parts().1;
-        super::replay::Replay::begin(&projections.rebuild_parts().0, model, crate::sql::Suffix::Next, 1)
+        super::replay::Replay::begin(&projections.rebuild_parts().0, model, crate::sql::Suffix::Next, 1, 1)
             .await
             .unwrap();
         world.clock.advance(Duration::from_secs(60));
@@ -160,6 +161,56 @@ async fn what_a_killed_rebuild_left_is_dropped_by_the_next_start() {
         projections.catch_up().await.unwrap();
         assert!(world.db.fetch("SELECT count(*) FROM clue_list__next", &[]).await.is_err());
         assert!(projections.rebuild("clue_list", &|_| {}).await.unwrap().is_equal());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_workers_make_the_rows_that_one_makes() {
+    on_each_database(|world| async move {
+        world.busy();
+        // Many people beside, lines that change between their events, and one event that is poison.
+        for round in 0..3 {
+            for n in 0..300 {
+                let clue = 1_000 + round * 1_000 + n;
+                if round == 0 {
+                    world.register(1_000 + n, "sales", "Li Wei", &format!("+86138{n:08}"));
+                }
+                world.capture(clue, 1_000 + n, "sales");
+                world.assign(clue, 1_000 + n, "sales", 1, None);
+            }
+            world.publish_score("sales", u32::try_from(round).unwrap() + 7, 24, &[(Signal::ContactMade, 3)]);
+        }
+        // Captured a second time: parks, and its successors of the same person.
+        world.capture(1_000, 1_000, "sales");
+        world.capture(9_999, 1_000, "sales");
+        world.projections().catch_up().await.unwrap();
+        let projections = world.projections();
+        for name in projections.names() {
+            projections.rebuild(name, &|_| {}).await.unwrap();
+        }
+        let one = projections.clone().with_workers(1);
+        let (mut before, mut parked) = (Vec::new(), Vec::new());
+        for workers in [1, 2, 3, 8] {
+            let several = one.clone().with_workers(workers);
+            for name in several.names() {
+                let report = several.rebuild(name, &|_| {}).await.unwrap();
+                assert!(report.is_equal() && report.swapped, "{workers}: {report:?}");
+            }
+            let rows = world.dump_all().await;
+            let waiting = several.parked(None, 100).await.unwrap();
+            let waiting: Vec<_> =
+                waiting.into_iter().map(|event| (event.projector, event.position, event.reason)).collect();
+            if workers == 1 {
+                let of = |model: &str| waiting.iter().filter(|(name, ..)| *name == model).count();
+                // Whoever shows what a clue became parks both.
+                assert_eq!((of("clue_list"), of("history"), waiting.len()), (2, 2, 4), "{waiting:?}");
+                (before, parked) = (rows, waiting);
+            } else {
+                assert_eq!(rows, before, "{workers} workers");
+                assert_eq!(waiting, parked, "{workers} workers");
+            }
+        }
     })
     .await;
 }

@@ -30,14 +30,16 @@ pub(crate) struct Applied {
     pub erased: Vec<Position>,
 }
 
-/// The events of a chunk that concern the read model, up to one that a newer program wrote.
+/// The events at these places of a chunk that concern the read model, up to one that a newer program
+/// wrote.
 pub(crate) fn work<'a>(
     projector: &dyn Projector,
     chunk: &'a Chunk,
-    range: std::ops::Range<usize>,
+    indices: impl IntoIterator<Item = usize>,
 ) -> Vec<Work<'a>> {
     let clear = projector.reads_personal();
-    range
+    indices
+        .into_iter()
         .filter_map(|index| {
             let recorded = chunk.events.get(index)?;
             let key = projector.key(recorded)?;

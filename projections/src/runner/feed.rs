@@ -64,6 +64,12 @@ impl Chunk {
         Self { after, events, plain: OnceCell::new(), clear: OnceCell::new() }
     }
 
+    /// A chunk from the beginning of the log, not decoded.
+    #[cfg(test)]
+    pub fn of(events: Vec<RecordedEvent>) -> Self {
+        Self::new(Position::ZERO, events)
+    }
+
     fn decode_plain(&self) -> Vec<Decoded> {
         self.events.iter().map(|event| Decoded::plain(event.decode())).collect()
     }
@@ -152,8 +158,27 @@ impl Feed {
         Ok(chunk)
     }
 
+    /// All events behind `after` up to `until`, which the log has, decoded, for one reader alone.
+    pub async fn stretch(
+        &self,
+        after: Position,
+        until: Position,
+        clear: bool,
+    ) -> Result<Arc<Chunk>, RunError> {
+        let chunk = Self::dense(after, self.reader.read_range(after, until).await?)?;
+        let last = chunk.events.last().map_or(after, |event| event.position);
+        if last < until {
+            return Err(ReadError::Hole { expected: last.next(), found: until }.into());
+        }
+        chunk.decode(clear.then_some(self.unsealer.as_ref())).await?;
+        Ok(chunk)
+    }
+
     async fn read(&self, after: Position, limit: usize) -> Result<Arc<Chunk>, ReadError> {
-        let events = self.reader.read(after, limit).await?;
+        Self::dense(after, self.reader.read(after, limit).await?)
+    }
+
+    fn dense(after: Position, events: Vec<RecordedEvent>) -> Result<Arc<Chunk>, ReadError> {
         // The port promises density. A gap that slipped through would be a silent loss, so look.
         let mut expected = after;
         for event in &events {

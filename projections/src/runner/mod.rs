@@ -28,11 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::envelope::Position;
-use domain::ports::{EventReader, Unsealer};
+use domain::ports::{EventReader, ReadError, Unsealer};
+use domain::values::Instant;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
 use crate::changes::Changes;
+use crate::history::Moment;
 use crate::rebuild::{self, Progress, Report};
 use crate::sql::{Database, SqlError};
 
@@ -46,7 +48,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{RunError, WaitError};
 pub use lag::Lag;
 pub use parked::ParkedEvent;
-pub use projector::{Batch, Folding, Poison, Projector, subject_key};
+pub use projector::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 pub use state::{Config, ModelState, State};
 
 /// Changes that a slow watcher may be behind before it must read the table instead.
@@ -70,12 +72,15 @@ pub struct Ports {
 #[derive(Clone)]
 pub struct Projections {
     inner: Arc<Inner>,
+    /// How many workers build a copy when somebody asks for one.
+    workers: usize,
 }
 
 impl Projections {
     /// Puts read models on a database. Nothing runs yet.
     #[must_use]
     pub fn new(db: Database, ports: Ports, config: Config, models: Vec<Arc<dyn Projector>>) -> Self {
+        let workers = config.workers;
         let inner = Inner {
             db,
             feed: Feed::new(ports.reader, ports.unsealer),
@@ -85,7 +90,14 @@ impl Projections {
             changes: broadcast::Sender::new(CHANGES),
             wake: ports.wake,
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), workers }
+    }
+
+    /// The same read models, rebuilt and verified by so many workers. On SQLite it is one whatever is
+    /// asked for, since it has one writer.
+    #[must_use]
+    pub fn with_workers(self, workers: usize) -> Self {
+        Self { workers, ..self }
     }
 
     /// The names of the read models.
@@ -146,6 +158,20 @@ impl Projections {
         wait::wait_for(&self.inner, models, position, timeout).await
     }
 
+    /// The place in the log that an instant is about; `None` when it is yet to come, for what is
+    /// recorded until then is not known.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn moment(&self, at: Instant) -> Result<Option<Moment>, ReadError> {
+        if at > self.inner.clock.now() {
+            return Ok(None);
+        }
+        let reader = self.inner.feed.reader();
+        let position = reader.position_at(at).await?;
+        Ok(Some(Moment { at, position, head: reader.head().await?.position }))
+    }
+
     /// How far each read model is behind the log.
     ///
     /// # Errors
@@ -193,7 +219,7 @@ impl Projections {
         model: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Report, RunError> {
-        rebuild::rebuild(&self.inner, self.model(model)?, progress).await
+        rebuild::rebuild(&self.inner, self.model(model)?, self.workers, progress).await
     }
 
     /// Builds a read model beside from the beginning of the log and compares the copy with the live
@@ -206,7 +232,7 @@ impl Projections {
         model: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Report, RunError> {
-        rebuild::verify(&self.inner, self.model(model)?, progress).await
+        rebuild::verify(&self.inner, self.model(model)?, self.workers, progress).await
     }
 
     /// Goes back to the copy that the last rebuild retired; the runner then catches it up.

@@ -8,7 +8,7 @@ use domain::ids::{ClueId, CustomerId};
 use domain::values::Instant;
 
 use crate::changes::ChangedRow;
-use crate::sql::{SqlError, Suffix, TableBatch, TableDef, Tx};
+use crate::sql::{SqlError, Suffix, TableBatch, TableDef, Tx, Value};
 
 /// An event on its way into a read model.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +113,13 @@ pub trait Projector: Send + Sync + 'static {
     /// event does not concern the model.
     fn key(&self, event: &RecordedEvent) -> Option<String>;
 
+    /// Whether folding the event concerns rows of other keys: it changes some, or makes rows that
+    /// events of other keys read. A rebuild by several workers folds everything before it first, and
+    /// what is behind it afterwards. Who says nothing is folded by one worker.
+    fn shared(&self, _event: &RecordedEvent) -> bool {
+        true
+    }
+
     /// An empty batch.
     fn batch(&self) -> Box<dyn Batch>;
 
@@ -122,6 +129,16 @@ pub trait Projector: Send + Sync + 'static {
         false
     }
 
+    /// Takes what names or describes these people out of a retired copy, which stands before their
+    /// erasure, and leaves it to fold on from there; whether it did. A model whose rows do not depend on
+    /// the order of an erasure and what came before it need not: the erasure is folded into the copy.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    async fn forget(&self, _tx: &mut Tx, _copy: Suffix, _people: &Value) -> Result<bool, SqlError> {
+        Ok(false)
+    }
+
     /// Applies one event that must be applied alone.
     ///
     /// # Errors
@@ -129,6 +146,13 @@ pub trait Projector: Send + Sync + 'static {
     async fn apply_alone(&self, _tx: &mut Tx, _suffix: Suffix, _event: &Folding<'_>) -> Result<(), SqlError> {
         Ok(())
     }
+}
+
+/// Whether an event of a model whose keys are people and business lines concerns more than one key:
+/// what a line defines is read when events of people are folded.
+#[must_use]
+pub fn concerns_a_line(event: &RecordedEvent) -> bool {
+    event.stream.aggregate_type() == "business_line"
 }
 
 /// The key of models that fold everything about one person together: the envelope's subject.

@@ -22,6 +22,8 @@ pub struct Config {
     /// A model that never began and is more events behind than this is loaded beside, without
     /// indexes, before it serves.
     pub bulk: i64,
+    /// How many workers build a copy, where the database takes several writers.
+    pub workers: usize,
     /// How long a lease holds without renewal.
     pub lease: Duration,
     /// Shortest pause at the end of the log.
@@ -36,6 +38,7 @@ impl Default for Config {
             owner: uuid::Uuid::now_v7().to_string(),
             batch: 1_000,
             bulk: 20_000,
+            workers: std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
             lease: Duration::from_secs(10),
             poll_min: Duration::from_millis(25),
             poll_max: Duration::from_millis(250),

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use domain::envelope::{Actor, Position};
 use domain::ids::{
-    ClueId, ContactPointId, CustomerId, EventId, FollowUpId, OperatorId, SubjectId, TeamId, ViewingId,
+    ClueId, CommandId, ContactPointId, CorrelationId, CustomerId, EventId, FollowUpId, OperatorId, SubjectId,
+    TeamId, ViewingId,
 };
 use domain::values::{Code, Currency, FieldKey, Instant, Label, LineKey, SourceKey, StageKey};
 
@@ -144,6 +145,8 @@ text_cells!(
     FollowUpId,
     ViewingId,
     EventId,
+    CommandId,
+    CorrelationId,
     SubjectId,
     LineKey,
     StageKey,
@@ -153,6 +156,7 @@ text_cells!(
     Label,
     Currency,
     Actor,
+    crate::history::ValueKind,
 );
 
 /// Declares how closed enums are stored: one stable word a variant.

@@ -15,6 +15,9 @@ pub trait Record: Clone + Send + Sync + 'static {
     type Key: Ord + Clone + Send + Sync + Debug;
     /// What rows are loaded together by.
     type Group: Ord + Clone + Send + Sync + Display + Debug;
+    /// A condition for rows of a group that folds go on from, when they need not see the others: rows
+    /// of the past, which grow without end.
+    const CURRENT: Option<&'static str> = None;
 
     /// The primary key.
     fn key(&self) -> Self::Key;
@@ -40,7 +43,7 @@ macro_rules! record {
     (
         $(#[$meta:meta])*
         $name:ident in $table:ident = $sql:literal,
-        key ($($key:ident: $kty:ty),+), group $group:ident: $gty:ty {
+        key ($($key:ident: $kty:ty),+), group $group:ident: $gty:ty $(, current $current:literal)? {
             $($(#[$fmeta:meta])* $field:ident: $ty:ty,)+
         }
     ) => {
@@ -65,6 +68,7 @@ macro_rules! record {
             const TABLE: &'static $crate::sql::TableDef = $table;
             type Key = ($($kty,)+);
             type Group = $gty;
+            $(const CURRENT: Option<&'static str> = Some($current);)?
 
             fn key(&self) -> Self::Key {
                 ($(self.$key.clone(),)+)

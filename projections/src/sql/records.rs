@@ -33,16 +33,31 @@ struct Slot<R> {
 pub struct Records<R: Record> {
     groups: BTreeMap<R::Group, BTreeMap<R::Key, Slot<R>>>,
     wanted: BTreeSet<R::Group>,
+    /// Groups of which rows of the past are wanted too.
+    whole: BTreeSet<R::Group>,
 }
 
 impl<R: Record> Default for Records<R> {
     fn default() -> Self {
-        Self { groups: BTreeMap::new(), wanted: BTreeSet::new() }
+        Self { groups: BTreeMap::new(), wanted: BTreeSet::new(), whole: BTreeSet::new() }
     }
 }
 
 impl<R: Record> Records<R> {
-    /// Asks for the rows of a group before the fold begins.
+    /// Asks for every row of a group, whatever its age.
+    pub fn want_whole(&mut self, group: &R::Group) {
+        self.whole.insert(group.clone());
+    }
+
+    /// The last row of a group between two keys, both included.
+    #[must_use]
+    pub fn last_between(&self, group: &R::Group, keys: std::ops::RangeInclusive<R::Key>) -> Option<&R> {
+        let rows = self.groups.get(group)?.range(keys);
+        rows.rev().find_map(|(_, slot)| slot.row.as_ref())
+    }
+
+    /// Asks for the rows of a group before the fold begins; of one whose rows have a past, for the
+    /// current ones.
     pub fn want(&mut self, group: &R::Group) {
         if !self.wanted.contains(group) {
             self.wanted.insert(group.clone());
@@ -111,26 +126,31 @@ impl<R: Record> Records<R> {
 #[async_trait]
 impl<R: Record> TableBatch for Records<R> {
     async fn load(&mut self, tx: &mut Tx, suffix: Suffix) -> Result<(), SqlError> {
-        if self.wanted.is_empty() {
-            return Ok(());
-        }
-        let groups = Value::texts(std::mem::take(&mut self.wanted));
         let table = R::TABLE;
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {} = ANY($1)",
-            table.column_list(),
-            table.named(suffix),
-            table.group
-        );
-        for row in tx.fetch(&sql, &[groups]).await? {
-            let row = R::from_row(&row)?;
-            let slots = self.groups.entry(row.group()).or_default();
-            slots.entry(row.key()).or_insert(Slot {
-                row: Some(row),
-                stored: true,
-                dirty: false,
-                touched: false,
-            });
+        let current = R::CURRENT.map(|current| format!(" AND {current}")).unwrap_or_default();
+        let whole = std::mem::take(&mut self.whole);
+        let wanted: BTreeSet<R::Group> =
+            std::mem::take(&mut self.wanted).into_iter().filter(|group| !whole.contains(group)).collect();
+        for (groups, condition) in [(wanted, current.as_str()), (whole, "")] {
+            if groups.is_empty() {
+                continue;
+            }
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {} = ANY($1){condition}",
+                table.column_list(),
+                table.named(suffix),
+                table.group
+            );
+            for row in tx.fetch(&sql, &[Value::texts(groups)]).await? {
+                let row = R::from_row(&row)?;
+                let slots = self.groups.entry(row.group()).or_default();
+                slots.entry(row.key()).or_insert(Slot {
+                    row: Some(row),
+                    stored: true,
+                    dirty: false,
+                    touched: false,
+                });
+            }
         }
         Ok(())
     }

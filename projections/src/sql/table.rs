@@ -71,6 +71,11 @@ impl TableDef {
         self.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
     }
 
+    /// The columns of its primary key.
+    pub fn key_columns(&self) -> impl Iterator<Item = &'static Column> {
+        self.key.iter().filter_map(|key| self.columns.iter().find(|column| column.name == *key))
+    }
+
     /// Its column names behind an alias, for a SELECT list.
     #[must_use]
     pub fn columns_of(&self, alias: &str) -> String {
@@ -130,12 +135,7 @@ impl TableDef {
     /// # Errors
     /// See [`SqlError`].
     pub async fn delete(&self, tx: &mut Tx, suffix: Suffix, keys: Vec<Vec<Value>>) -> Result<(), SqlError> {
-        let kinds: Vec<Kind> = self
-            .key
-            .iter()
-            .filter_map(|key| self.columns.iter().find(|column| column.name == *key))
-            .map(|column| column.kind)
-            .collect();
+        let kinds: Vec<Kind> = self.key_columns().map(|column| column.kind).collect();
         let from = format!("DELETE FROM {} WHERE ({}) IN (", self.named(suffix), self.key.join(", "));
         match tx {
             Tx::Postgres(tx) => {

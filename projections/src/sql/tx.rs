@@ -1,5 +1,6 @@
 //! Transactions of either driver.
 
+use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use sqlx::{Executor as _, Postgres, Sqlite, Transaction};
 
@@ -64,6 +65,38 @@ impl Tx {
                     Ok(query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect())
                 }
             }
+        })
+    }
+
+    /// Runs a query and hands its rows over as they come, so that no more than a few are in memory.
+    ///
+    /// # Errors
+    /// See [`SqlError`]; also the first error of `each`.
+    pub fn for_each<'a>(
+        &'a mut self,
+        sql: &'a str,
+        params: &'a [Value],
+        each: &'a mut (dyn FnMut(&Row) -> Result<(), SqlError> + Send),
+    ) -> BoxFuture<'a, Result<(), SqlError>> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite(tx) => {
+                    let text = bind::sqlite_text(sql);
+                    let query = sqlx::query_with::<Sqlite, _>(&text, bind::sqlite(params)?);
+                    let mut rows = query.fetch(&mut **tx);
+                    while let Some(row) = rows.try_next().await? {
+                        each(&Row::Sqlite(row))?;
+                    }
+                }
+                Self::Postgres(tx) => {
+                    let query = sqlx::query_with::<Postgres, _>(sql, bind::postgres(params)?);
+                    let mut rows = query.fetch(&mut **tx);
+                    while let Some(row) = rows.try_next().await? {
+                        each(&Row::Postgres(row))?;
+                    }
+                }
+            }
+            Ok(())
         })
     }
 

@@ -13,7 +13,7 @@ use super::policy;
 use super::rows::*;
 use super::score::Score;
 use crate::changes::ChangedRow;
-use crate::runner::{Batch, Folding, Poison, Projector, subject_key};
+use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, SqlError, Suffix, TableBatch, TableDef, Tx};
 
 /// The read model `star_customers`.
@@ -45,6 +45,10 @@ impl Projector for StarCustomers {
             "business_line" => Some(event.stream.id().to_owned()),
             _ => None,
         }
+    }
+
+    fn shared(&self, event: &RecordedEvent) -> bool {
+        concerns_a_line(event)
     }
 
     fn batch(&self) -> Box<dyn Batch> {

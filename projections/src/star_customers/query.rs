@@ -95,7 +95,7 @@ impl StarQuery {
             StarOrder::Tier => ("tier", &["s.tier", "s.score"]),
         };
         let listing = Listing {
-            order: name,
+            order: name.into(),
             select: &select,
             from: "star_customers s",
             sort,

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use domain::envelope::*;
 use domain::ids::SubjectId;
 use domain::ports::*;
+use domain::proof::StoredEvent;
 use domain::values::*;
 use serde_json::Value as Json;
 
@@ -43,6 +44,10 @@ impl EventReader for InMemoryLog {
         let events = self.events.lock().unwrap();
         let own = events.iter().filter(|e| e.stream == *stream && e.revision > after);
         Ok(own.take(limit).cloned().collect())
+    }
+
+    async fn read_stored(&self, _: Position, _: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        Err(ReadError::Unavailable("nothing is projected from stored texts".into()))
     }
 
     async fn head(&self) -> Result<Head, ReadError> {

@@ -63,12 +63,8 @@ static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
 /// Runs a test on SQLite, and on PostgreSQL when `TEST_POSTGRES_URL` names a server.
 pub async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(World) -> F) {
-    let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", directory.path().join("views.db").display());
-    let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-    migrations::SQLITE_VIEWS.run(&pool).await.unwrap();
-    pool.close().await;
-    test(World::new(url).await).await;
+    let (directory, world) = on_sqlite().await;
+    test(world).await;
     drop(directory);
 
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return };
@@ -86,6 +82,16 @@ pub async fn on_each_database<F: Future<Output = ()>>(test: impl Fn(World) -> F)
     test(world).await;
     db.close().await;
     sqlx::query(&format!("DROP DATABASE {name} WITH (FORCE)")).execute(&admin).await.unwrap();
+}
+
+/// A world on SQLite, and what holds its files.
+pub async fn on_sqlite() -> (tempfile::TempDir, World) {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("views.db").display());
+    let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
+    migrations::SQLITE_VIEWS.run(&pool).await.unwrap();
+    pool.close().await;
+    (directory, World::new(url).await)
 }
 
 impl World {

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use commands::clock::fresh_uuid;
+use tests::faults::site::Backend;
 use tests::faults::{Extent, Failure, Plan, run};
 use tests::random::Random;
-use tests::stores::Backend;
 use tokio::time::Instant;
 
 /// Rounds of a seed.

@@ -4,6 +4,7 @@
 use std::process::{Command, ExitCode};
 
 use tests::postgres::{Cluster, connect_patiently};
+use tests::process::as_from_a_shell;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -13,7 +14,7 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut command = Command::new(&program);
-    command.args(words);
+    as_from_a_shell(&mut command).args(words);
     let _server = if std::env::var_os("TEST_POSTGRES_URL").is_some() {
         None
     } else {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::process::as_from_a_shell;
+
 /// Names a program to test instead of building one.
 pub const BINARY: &str = "FAULTS_BINARY";
 
@@ -22,7 +24,7 @@ pub fn binary() -> &'static Path {
 fn build() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     // All of the workspace, so that libraries are those that the tests were built with.
-    let output = Command::new(env!("CARGO"))
+    let output = as_from_a_shell(&mut Command::new(env!("CARGO")))
         .args(["build", "--workspace", "--features", "api/fail-points", "--bin", "cluestream", "--quiet"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root)

@@ -2,7 +2,7 @@
 //!
 //! A test compares this list with the code and with `docs/faults.md`.
 
-use crate::stores::Backend;
+use super::site::Backend;
 
 /// What passes a fail point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,9 +14,8 @@ use super::clients::{Clients, Shared};
 use super::followers::Follower;
 use super::process::{POLL, Serving, Setting};
 use super::schedule::{Extent, Round, schedule};
-use super::site::Site;
+use super::site::{Backend, Site};
 use crate::random::Random;
-use crate::stores::Backend;
 
 /// Commands that must be done after a fault, before everything is checked.
 const AFTER: u64 = 12;

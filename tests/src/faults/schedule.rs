@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::points::{POINTS, PassedBy, Point};
+use super::site::Backend;
 use crate::random::Random;
-use crate::stores::Backend;
 
 /// Read models that a rebuild is interrupted of.
 const MODELS: [&str; 3] = ["clue_list", "customer", "fact_clue_stage"];

@@ -16,7 +16,6 @@ use super::disk::Disk;
 use super::process::{POLL, Setting};
 use super::proxy::Proxy;
 use crate::postgres::{Cluster, STANDBY, connect_patiently};
-use crate::stores::Backend;
 
 /// The line that everybody works in.
 pub const LINE: &str = "used-car-sales";
@@ -29,6 +28,9 @@ const SQLITE_DISK: usize = 96;
 const POSTGRES_DISK: usize = 320;
 /// A server that loses nothing that it acknowledged, and writes its log in small pieces.
 const SETTINGS: [&str; 4] = ["fsync=on", "min_wal_size=2MB", "max_wal_size=16MB", "wal_keep_size=16MB"];
+
+/// The folder of signed checkpoints.
+const CHECKPOINTS: &str = "checkpoints";
 
 /// Somebody who sends commands.
 #[derive(Clone, Debug)]
@@ -50,6 +52,15 @@ pub struct Site {
     /// Who may read the log.
     pub auditor: Person,
     folder: TempDir,
+}
+
+/// Which database things happen to. EventStoreDB has its double for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Files on a small disk.
+    Sqlite,
+    /// A cluster on a small disk behind a proxy.
+    Postgres,
 }
 
 /// A database that things can happen to.
@@ -81,6 +92,8 @@ impl Site {
             environment: vec![
                 ("DATABASE_URL", database.url()),
                 ("KEYS_DIR", folder.path().join("keys").display().to_string()),
+                ("CHECKPOINTS_DIR", folder.path().join(CHECKPOINTS).display().to_string()),
+                ("CLUESTREAM_CHECKPOINTS_INTERVAL_SECONDS", "1".to_owned()),
                 ("CLUESTREAM_LOG_LEVEL", "info".to_owned()),
             ],
             ..Setting::default()
@@ -96,6 +109,12 @@ impl Site {
         people.push(hire(&setting, "Manager", "manager").await);
         let auditor = hire(&setting, "Auditor", "auditor").await;
         Self { database, setting, people, auditor, folder }
+    }
+
+    /// Where its log is signed: not where its database is.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.file(CHECKPOINTS)
     }
 
     /// A file in its folder.

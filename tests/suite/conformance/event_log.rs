@@ -44,7 +44,7 @@ on_every_backend! {
     a_replay_reads_ahead_in_order_and_stops_at_a_hole,
 }
 
-pub(super) fn stream(id: u128) -> StreamId {
+pub(crate) fn stream(id: u128) -> StreamId {
     StreamId::stored("clue", &Uuid::from_u128(id).to_string())
 }
 
@@ -63,7 +63,7 @@ fn event(command: CommandId, text: &str) -> NewEvent {
         .expect("nothing in clear")
 }
 
-pub(super) fn new_events(entries: &[(u128, i64, usize)]) -> Append {
+pub(crate) fn new_events(entries: &[(u128, i64, usize)]) -> Append {
     let command = command();
     let id = command.id;
     let entry = |&(id_of, expected, count): &(u128, i64, usize)| StreamAppend {
@@ -78,11 +78,11 @@ async fn add(log: &Arc<dyn EventLog>, entries: &[(u128, i64, usize)]) -> Result<
     append(log.as_ref(), new_events(entries)).await
 }
 
-pub(super) async fn all(log: &Arc<dyn EventLog>) -> Vec<domain::RecordedEvent> {
+pub(crate) async fn all(log: &Arc<dyn EventLog>) -> Vec<domain::RecordedEvent> {
     log.read(Position::ZERO, 100_000).await.expect("the log reads")
 }
 
-pub(super) fn assert_dense(events: &[domain::RecordedEvent]) {
+pub(crate) fn assert_dense(events: &[domain::RecordedEvent]) {
     let positions: Vec<i64> = events.iter().map(|event| event.position.get()).collect();
     let expected: Vec<i64> = (1..).take(events.len()).collect();
     assert_eq!(positions, expected, "positions are dense from 1");

@@ -24,7 +24,7 @@ on_every_backend! {
 async fn every_row_of_every_form_of_file_ends_as_the_generator_knows(store: Store) {
     // Two forms a store: the same clues in another form are known.
     for (seed, form) in (1..).zip(FORMS) {
-        let store = if seed == 1 { &store } else { &Store::fresh(backend(&store)).await };
+        let store = if seed == 1 { &store } else { &Store::fresh(store.backend()).await };
         let service = service(store, SALES).await;
         let (_folder, path, generated) = generated(seed, form, SOME);
         let summary = import(&service, &map(form.header), &sales(), &path, Options::default(), &mut |_| ())
@@ -37,13 +37,6 @@ async fn every_row_of_every_form_of_file_ends_as_the_generator_knows(store: Stor
         assert_eq!(state.customers.len() as u64, u64::try_from(generated.customers).unwrap(), "{form:?}");
         assert_eq!(state.clues.len() as u64, generated.accepted);
         assert_rejected_bytes(&summary.rejected_file.expect("some are rejected"), form, &generated);
-    }
-}
-
-const fn backend(store: &Store) -> Backend {
-    match store {
-        Store::Sqlite(_) => Backend::Sqlite,
-        Store::Postgres(_) => Backend::Postgres,
     }
 }
 

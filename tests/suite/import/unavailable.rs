@@ -15,6 +15,7 @@ use commands::vault::Vault;
 use domain::envelope::{Position, RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, Head, ReadError};
+use domain::proof::StoredEvent;
 use tests::clock::ManualClock;
 use tests::generator::{Generated, PLAIN};
 use tests::stores::{Backend, Store, key_material};
@@ -41,6 +42,10 @@ impl EventReader for Flaky {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
         self.log.read_stream(stream, after, limit).await
+    }
+
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        self.log.read_stored(after, limit).await
     }
 
     async fn head(&self) -> Result<Head, ReadError> {

@@ -10,7 +10,10 @@ mod subscription;
 mod types;
 mod work;
 
-pub use field::{FieldEntryNode, FieldValue};
+pub use field::{
+    ChoiceValue, DateValue, FieldEntryNode, FieldValue, FlagValue, InstantValue, MoneyValue, NumberValue,
+    TextValue,
+};
 pub use input::SourceInput;
 pub use mutation::ClueMutation;
 pub use pool::{PoolQueries, PooledClueNode};

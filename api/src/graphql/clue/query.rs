@@ -8,8 +8,9 @@ use super::types::ClueNode;
 use crate::graphql::connection::Connection;
 use crate::graphql::cursor::ListVersion;
 use crate::graphql::error::ApiError;
+use crate::graphql::history::AsOf;
 use crate::graphql::page::{PageArguments, rows};
-use crate::graphql::scalars::{Id, Long, Position};
+use crate::graphql::scalars::{Id, Instant, Long, Position};
 use crate::graphql::services::{READ_TOGETHER, session};
 
 /// What cursors of the clue list belong to.
@@ -40,9 +41,20 @@ impl ClueQuery {
         ctx: &Context<'_>,
         id: Id<ClueId>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
+        #[graphql(
+            desc = "The state at this instant, by when the log took events, to be seen with the rights of today; \
+                          the present when absent."
+        )]
+        as_of: Option<Instant>,
     ) -> async_graphql::Result<Option<ClueNode>> {
         let session = session(ctx)?;
         session.at_least(READ_TOGETHER, at_least).await?;
+        if let Some(moment) = session.as_of(as_of).await? {
+            let history = &session.services.history;
+            let found = history.clues_at(&session.viewer, &[id.0], moment.position).await;
+            let found = found.map_err(ApiError::from)?.remove(&id.0);
+            return Ok(found.map(|item| ClueNode::at(item, session, Some((&moment).into()))));
+        }
         let found = session.services.clues.by_ids(&session.viewer, &[id.0]).await;
         Ok(found.map_err(ApiError::from)?.remove(&id.0).map(|item| ClueNode::new(item, session)))
     }
@@ -60,6 +72,12 @@ impl ClueQuery {
         last: Option<i32>,
         before: Option<String>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
+        #[graphql(
+            desc = "The list at this instant, by when the log took events: filters, orders and names are of \
+                          then, the rights of today. Cursors are good for the same moment only; the present \
+                          when absent."
+        )]
+        as_of: Option<Instant>,
     ) -> async_graphql::Result<Connection<ClueNode>> {
         let session = session(ctx)?;
         let filter = filter.unwrap_or_default().filter(session)?;
@@ -67,6 +85,13 @@ impl ClueQuery {
         let paging = session.paging(arguments, CLUES)?;
         session.at_least(READ_TOGETHER, at_least).await?;
         let sort = sort.unwrap_or_default().into();
+        if let Some(moment) = session.as_of(as_of).await? {
+            let history = &session.services.history;
+            let page = history.page(&session.viewer, &filter, sort, &moment, &paging).await;
+            let as_of = Some(AsOf::from(&moment));
+            let connection = session.connection(page, CLUES, |item| ClueNode::at(item, session, as_of))?;
+            return Ok(connection.of(as_of));
+        }
         let page = session.services.clues.page(&session.viewer, &filter, sort, &paging).await;
         Ok(session.connection(page, CLUES, |item| ClueNode::new(item, session))?)
     }

@@ -7,13 +7,15 @@ use domain::ids::{ClueId, CustomerId, OperatorId, TeamId};
 use domain::values::{Code, Currency, LineKey, SourceKey, StageKey};
 use projections::Snapshot;
 use projections::clue_list::{ClueItem, NEVER};
+use projections::history::History;
 
 use super::field::FieldEntryNode;
 use crate::graphql::connection::{Connection, Node};
 use crate::graphql::customer::{CustomerNode, TIMELINE, TimelineNode};
 use crate::graphql::enums::{Intent, Lifecycle, StageCategory, Visibility};
 use crate::graphql::error::ApiError;
-use crate::graphql::loaders::{FieldsOf, Loaders};
+use crate::graphql::history::{AsOf, ChangeNode, HISTORY};
+use crate::graphql::loaders::{CustomerAt, FieldsAt, FieldsOf, Loaders};
 use crate::graphql::operator::{OperatorNode, TeamNode, sees_names};
 use crate::graphql::page::{PageArguments, rows};
 use crate::graphql::personal::PersonalText;
@@ -84,6 +86,8 @@ plain_object! {
         stars "stars": i32,
         /// Place of its last change in the log.
         position "position": Position,
+        /// The moment that this state of the clue is of, and all of its parts; null for the present.
+        as_of "asOf": Option<AsOf>,
     }
     hidden { directory: Arc<Snapshot>, named: bool }
     lazy { "owner" => owner_node, "team" => team_node }
@@ -92,30 +96,42 @@ plain_object! {
 impl Node for ClueNode {
     const CONNECTION: &'static str = "ClueConnection";
     const EDGE: &'static str = "ClueEdge";
+    const DATED: bool = true;
 }
 
 #[ComplexObject]
 impl ClueNode {
-    /// Who works it, or worked it when it ended.
+    /// Who works it, or worked it when it ended. In a state of the past `ownerId` is of then, and this
+    /// is what the directory says of that operator now.
     async fn owner(&self) -> Option<OperatorNode> {
         self.owner_node()
     }
 
-    /// The owner's team.
+    /// The owner's team. In a state of the past `teamId` is of then, and this is what the directory
+    /// says of that team now.
     async fn team(&self) -> Option<TeamNode> {
         self.team_node()
     }
 
     /// Whose clue it is; null when the caller may not see the customer.
     async fn customer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<CustomerNode>> {
-        let found = ctx.data::<Loaders>()?.get().load_one(self.customer_id.0).await?;
-        Ok(found.map(CustomerNode::from))
+        let loader = ctx.data::<Loaders>()?.get();
+        let found = match self.as_of {
+            Some(as_of) => loader.load_one(CustomerAt(self.customer_id.0, as_of.position.0)).await?,
+            None => loader.load_one(self.customer_id.0).await?,
+        };
+        Ok(found.map(|item| CustomerNode::at(item, self.as_of)))
     }
 
     /// Values of custom fields, in the order of the keys.
     #[graphql(complexity = "3 * child_complexity + 1")]
     async fn fields(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<FieldEntryNode>> {
-        let found = ctx.data::<Loaders>()?.get().load_one(FieldsOf(self.id.0)).await?.unwrap_or_default();
+        let loader = ctx.data::<Loaders>()?.get();
+        let found = match self.as_of {
+            Some(as_of) => loader.load_one(FieldsAt(self.id.0, as_of.position.0)).await?,
+            None => loader.load_one(FieldsOf(self.id.0)).await?,
+        };
+        let found = found.unwrap_or_default();
         Ok(found.into_iter().map(FieldEntryNode::try_from).collect::<Result<_, ApiError>>()?)
     }
 
@@ -132,8 +148,30 @@ impl ClueNode {
         let session = session(ctx)?;
         let arguments = PageArguments { first, after, last, before };
         let paging = session.paging(arguments, TIMELINE)?;
-        let page = session.services.customers.clue_timeline(&session.viewer, self.id.0, &paging).await;
+        let until = self.as_of.map(|as_of| as_of.position.0);
+        let customers = &session.services.customers;
+        let page = customers.clue_timeline(&session.viewer, self.id.0, until, &paging).await;
         Ok(session.connection(page, TIMELINE, TimelineNode::from)?)
+    }
+
+    /// Every change of the clue, last first: who, when, why, and what it changed. Changes of the
+    /// customer are in the customer's history.
+    #[graphql(complexity = "rows(first, last) * child_complexity + 1")]
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<Connection<ChangeNode>> {
+        let session = session(ctx)?;
+        let arguments = PageArguments { first, after, last, before };
+        let paging = session.paging(arguments, HISTORY)?;
+        session.at_least(&[History::NAME], None).await?;
+        let until = self.as_of.map(|as_of| as_of.position.0);
+        let page = session.services.history.of_clue(&session.viewer, self.id.0, until, &paging).await;
+        Ok(session.connection(page, HISTORY, ChangeNode::from)?)
     }
 }
 
@@ -141,6 +179,12 @@ impl ClueNode {
     /// A row of the read side, with the directory that names its owner.
     #[must_use]
     pub fn new(item: ClueItem, session: &Session) -> Self {
+        Self::at(item, session, None)
+    }
+
+    /// The same, of a moment in the past.
+    #[must_use]
+    pub fn at(item: ClueItem, session: &Session, as_of: Option<AsOf>) -> Self {
         let ClueItem { clue, customer_name, sight } = item;
         let money = |minor: Option<i64>, currency: Option<Currency>| {
             let (minor, currency) = minor.zip(currency)?;
@@ -178,6 +222,7 @@ impl ClueNode {
             budget_max: money(clue.budget_max, clue.budget_currency),
             stars: i32::try_from(clue.star).unwrap_or_default(),
             position: Position(clue.position),
+            as_of,
             directory: session.snapshot.clone(),
             named: sees_names(&session.viewer),
         }

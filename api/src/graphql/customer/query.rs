@@ -6,7 +6,7 @@ use domain::values::{LineKey, Phone};
 
 use super::types::CustomerNode;
 use crate::graphql::error::ApiError;
-use crate::graphql::scalars::{Id, Position, Text};
+use crate::graphql::scalars::{Id, Instant, Position, Text};
 use crate::graphql::services::{READ_TOGETHER, Session, session};
 
 /// Queries of customers.
@@ -21,9 +21,20 @@ impl CustomerQuery {
         ctx: &Context<'_>,
         id: Id<CustomerId>,
         #[graphql(desc = "As of this position of the log, or later.")] at_least: Option<Position>,
+        #[graphql(
+            desc = "The state at this instant, by when the log took events, to be seen with the rights of today; \
+                          the present when absent."
+        )]
+        as_of: Option<Instant>,
     ) -> async_graphql::Result<Option<CustomerNode>> {
         let session = session(ctx)?;
         session.at_least(READ_TOGETHER, at_least).await?;
+        if let Some(moment) = session.as_of(as_of).await? {
+            let history = &session.services.history;
+            let found = history.customers_at(&session.viewer, &[id.0], moment.position).await;
+            let found = found.map_err(ApiError::from)?.remove(&id.0);
+            return Ok(found.map(|item| CustomerNode::at(item, Some((&moment).into()))));
+        }
         let found = session.services.customers.get(&session.viewer, id.0).await.map_err(ApiError::from)?;
         Ok(found.map(CustomerNode::from))
     }

@@ -4,12 +4,14 @@ use async_graphql::{ComplexObject, Context};
 use domain::ids::{ClueId, ContactPointId, CustomerId};
 use domain::values::{Code, LineKey};
 use projections::customer::CustomerItem;
+use projections::history::History;
 
 use super::timeline::{TIMELINE, TimelineNode};
 use crate::graphql::clue::ClueNode;
 use crate::graphql::connection::Connection;
 use crate::graphql::enums::{ContactKind, StarBasis, Visibility};
-use crate::graphql::loaders::{CluesOf, Loaders};
+use crate::graphql::history::{AsOf, ChangeNode, HISTORY};
+use crate::graphql::loaders::{CluesAt, CluesOf, Loaders};
 use crate::graphql::page::{PageArguments, rows};
 use crate::graphql::personal::PersonalText;
 use crate::graphql::scalars::{Id, Instant, Position, Text};
@@ -49,6 +51,10 @@ plain_object! {
         clue_ids "clueIds": Vec<Id<ClueId>>,
         /// Place of the customer's last change in the log.
         position "position": Position,
+        /// The moment that this state of the customer is of, and all of its parts; null for the
+        /// present. The rights of today decide what is seen of it, and who was erased since is erased
+        /// in the past as well.
+        as_of "asOf": Option<AsOf>,
     }
 }
 
@@ -97,8 +103,13 @@ impl CustomerNode {
     /// The customer's clues that the caller may see, newest first.
     async fn clues(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ClueNode>> {
         let session = session(ctx)?;
-        let found = ctx.data::<Loaders>()?.get().load_one(CluesOf(self.id.0)).await?;
-        Ok(found.unwrap_or_default().into_iter().map(|item| ClueNode::new(item, session)).collect())
+        let loader = ctx.data::<Loaders>()?.get();
+        let found = match self.as_of {
+            Some(as_of) => loader.load_one(CluesAt(self.id.0, as_of.position.0)).await?,
+            None => loader.load_one(CluesOf(self.id.0)).await?,
+        };
+        let node = |item| ClueNode::at(item, session, self.as_of);
+        Ok(found.unwrap_or_default().into_iter().map(node).collect())
     }
 
     /// What happened with the customer, last first, as far as it concerns clues that the caller may
@@ -115,13 +126,42 @@ impl CustomerNode {
         let session = session(ctx)?;
         let arguments = PageArguments { first, after, last, before };
         let paging = session.paging(arguments, TIMELINE)?;
-        let page = session.services.customers.timeline(&session.viewer, self.id.0, &paging).await;
+        let until = self.as_of.map(|as_of| as_of.position.0);
+        let page = session.services.customers.timeline(&session.viewer, self.id.0, until, &paging).await;
         Ok(session.connection(page, TIMELINE, TimelineNode::from)?)
+    }
+
+    /// Every change of the customer, last first: who, when, why, and what it changed. Changes of clues
+    /// are in the histories of the clues.
+    #[graphql(complexity = "rows(first, last) * child_complexity + 1")]
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<Connection<ChangeNode>> {
+        let session = session(ctx)?;
+        let arguments = PageArguments { first, after, last, before };
+        let paging = session.paging(arguments, HISTORY)?;
+        session.at_least(&[History::NAME], None).await?;
+        let until = self.as_of.map(|as_of| as_of.position.0);
+        let page = session.services.history.of_customer(&session.viewer, self.id.0, until, &paging).await;
+        Ok(session.connection(page, HISTORY, ChangeNode::from)?)
     }
 }
 
 impl From<CustomerItem> for CustomerNode {
     fn from(item: CustomerItem) -> Self {
+        Self::at(item, None)
+    }
+}
+
+impl CustomerNode {
+    /// A row of the read side, of a moment in the past.
+    #[must_use]
+    pub fn at(item: CustomerItem, as_of: Option<AsOf>) -> Self {
         let CustomerItem { customer, name, sight, contacts, consents, stars, links, clues } = item;
         let contact = |contact: projections::customer::ContactItem| ContactPointNode {
             id: Id(contact.id),
@@ -154,6 +194,7 @@ impl From<CustomerItem> for CustomerNode {
             linked_customer_ids: links.into_iter().map(Id).collect(),
             clue_ids: clues.into_iter().map(Id).collect(),
             position: Position(customer.position),
+            as_of,
         }
     }
 }

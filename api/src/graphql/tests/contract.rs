@@ -19,6 +19,7 @@ const SMALL: &[(&str, &str)] = &[
     ("limit", "rows that are counted, at most 100,000"),
     ("poolCount", "counted up to 10,000"),
     ("graphVersion", "a version of rules that people publish"),
+    ("policyVersion", "a version of rules that people publish"),
     ("version", "a version of rules that people publish"),
     ("tier", "one to five"),
     ("stars", "zero to five"),
@@ -148,7 +149,10 @@ fn every_connection_is_a_relay_connection() {
         let edge = format!("{}Edge", name.trim_end_matches("Connection"));
         let shape: Vec<String> =
             fields(&connection).iter().map(|f| format!("{}: {}", f.name.node, f.ty.node)).collect();
-        assert_eq!(shape, [format!("edges: [{edge}!]!"), "pageInfo: PageInfo!".to_owned()]);
+        // A list that can be of a moment in the past says of which.
+        let dated = (name == "ClueConnection").then(|| "asOf: AsOf".to_owned());
+        let relay = [format!("edges: [{edge}!]!"), "pageInfo: PageInfo!".to_owned()];
+        assert_eq!(shape, dated.into_iter().chain(relay).collect::<Vec<_>>());
         let shape: Vec<String> =
             fields(&find(&edge)).iter().map(|f| format!("{}: {}", f.name.node, f.ty.node)).collect();
         let node = name.trim_end_matches("Connection").replace("Timeline", "TimelineEntry");

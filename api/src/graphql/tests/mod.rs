@@ -5,5 +5,7 @@ mod clues;
 mod contract;
 mod customers;
 mod live;
+mod past;
 mod people;
-pub(super) mod world;
+mod proofs;
+pub(crate) mod world;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, Location, Role as ServeRole, ServeError, Service, migrate, services};
+use crate::app::{App, Location, Role as ServeRole, ServeError, Service, migrate, sealer, services};
 use crate::auth::{Caller, Tokens};
 use crate::config::{Config, DatabaseUrl};
 use crate::demo::{Staff, hire};
@@ -29,7 +29,9 @@ pub struct World {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     ended: Option<JoinHandle<Result<(), ServeError>>>,
-    _folder: TempDir,
+    config: Config,
+    keys: Keys,
+    folder: TempDir,
 }
 
 impl World {
@@ -39,6 +41,7 @@ impl World {
         let config = Config {
             database_url: DatabaseUrl::new(&format!("sqlite://{}", file.display())).unwrap(),
             listen: "127.0.0.1:0".parse().unwrap(),
+            checkpoints_dir: folder.path().join("checkpoints"),
             ..Config::default()
         };
         let keys = Keys::generate().unwrap();
@@ -70,7 +73,9 @@ impl World {
             client: reqwest::Client::new(),
             stop: Some(stop),
             ended: Some(ended),
-            _folder: folder,
+            config,
+            keys,
+            folder,
         }
     }
 
@@ -78,6 +83,27 @@ impl World {
     pub async fn end(mut self) {
         drop(self.stop.take());
         self.ended.take().unwrap().await.unwrap().unwrap();
+    }
+
+    /// Signs what the log holds.
+    pub async fn seal(&self) {
+        sealer(&self.app, &self.config, &self.keys).unwrap().seal_all().await.unwrap();
+    }
+
+    /// The key that checkpoints are verified with.
+    pub fn verifier(&self) -> &domain::proof::VerifierKey {
+        self.keys.log().unwrap().verifier()
+    }
+
+    /// A file of this world.
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The answer to a GET of an operator.
+    pub async fn get(&self, operator: OperatorId, path: &str) -> reqwest::Response {
+        let request = self.client.get(format!("http://{}{path}", self.address));
+        request.bearer_auth(self.token(operator)).send().await.unwrap()
     }
 
     /// Somebody in a role.

@@ -1,23 +1,32 @@
-//! `GET /events`: the log as NDJSON, for BI and auditors.
+//! `GET /events`: the log as NDJSON, as an Arrow stream or as a Parquet file, for BI and auditors.
 //!
 //! Guarantees:
 //! - every line has a position from which the next request goes on: lines of events, progress lines
 //!   `{"position":N}` behind stretches in which nothing matched, and the last line. Nothing between
 //!   two positions is left out silently and nothing comes twice;
 //! - a reply is whole only when its last line is `{"end":…}`. Any other end has a last line
-//!   `{"error":…}` or none at all: a fault of the log also breaks the connection off;
-//! - a part of a page of events is in memory, whatever the length of the log; the next page is read
-//!   when the client has taken the one before, and a client that does not read holds nobody else;
+//!   `{"error":…}` or none at all: a fault of the log also breaks the connection off. A columnar reply
+//!   is whole only with its end marker or footer; any other end breaks the connection off;
+//! - a few pages of events are in memory, whatever the length of the log: those that are read ahead
+//!   while one goes out. A client that does not read holds nobody else, and many that do leave
+//!   connections of the log to others;
 //! - events are passed on as JSON: types and versions that this program does not know as well;
 //! - BI reads no personal data: whatever is or might be sealed is `"$redacted"`. Roles, scope and
 //!   standing are those of this moment, also in a reply that lasts;
+//! - `raw` adds payload and metadata byte for byte as stored: with them a line has all that the event's
+//!   leaf in the log's tree is made of;
 //! - a reply ends with the caller's token and when the program is about to end.
 //!
-//! Deliberately absent: reading backwards, decoding through upcasters (the schemas of
-//! `cluestream schema events` say what each version looks like), and the metadata bytes as stored:
-//! the reading port has the envelope parsed, so `raw` prints it anew in the form that the log writes.
+//! Deliberately absent: reading backwards, and decoding through upcasters (the schemas of
+//! `cluestream schema events` say what each version looks like).
 
 mod access;
+pub mod consumers;
+mod data;
+mod export;
+mod format;
+mod hold;
+mod pages;
 mod query;
 mod row;
 mod stream;
@@ -32,23 +41,27 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use domain::Position;
 use domain::ports::{EventReader, ReadError};
-use domain::{Position, RecordedEvent};
-use tokio::sync::watch;
+use domain::proof::StoredEvent;
+use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate};
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use uuid::Uuid;
 
 use super::accept::MediaType;
 use super::error::HttpError;
 use super::gateway::Gateway;
 use super::observe::RequestId;
+use crate::auth::Caller;
 use access::{Access, View};
+use hold::Hold;
 use query::Parameters;
 use stream::Replay;
 
-/// What lines of JSON are called.
-const NDJSON: &str = "application/x-ndjson";
+pub use export::{ExportError, Exporter};
+pub use format::Format;
+
 /// Asks proxies of the nginx kind to pass lines on as they come.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -72,9 +85,9 @@ pub struct ReplaySettings {
 impl Default for ReplaySettings {
     fn default() -> Self {
         Self {
-            page: 1_000,
-            page_bytes: 4 * 1024 * 1024,
-            chunk_bytes: 32 * 1024,
+            page: 4_000,
+            page_bytes: 2 * 1024 * 1024,
+            chunk_bytes: 128 * 1024,
             heartbeat: Duration::from_secs(15),
             poll: Duration::from_millis(500),
             renew: Duration::from_secs(10),
@@ -89,13 +102,19 @@ pub struct EventsState {
     gateway: Arc<Gateway>,
     appended: Option<watch::Receiver<Position>>,
     settings: ReplaySettings,
+    /// Who may read the log now, of all replays of the process.
+    turns: Arc<Semaphore>,
 }
+
+/// Pages that are read at once, for however many clients: the log's connections are for commands too.
+const TURNS: usize = 4;
 
 impl EventsState {
     /// Replays of the log behind `reader`, for callers that the gateway knows.
     #[must_use]
     pub fn new(reader: Arc<dyn EventReader>, gateway: Arc<Gateway>) -> Self {
-        Self { reader, gateway, appended: None, settings: ReplaySettings::default() }
+        let turns = Arc::new(Semaphore::new(TURNS));
+        Self { reader, gateway, appended: None, settings: ReplaySettings::default(), turns }
     }
 
     /// With what this process appends, so that followers hear of it at once.
@@ -116,24 +135,40 @@ impl EventsState {
 #[derive(Clone, Copy)]
 struct Following;
 
-/// Appends the line of an event as stored to `out`: what is sealed stays sealed.
+/// Appends the line of an event with its stored texts, byte for byte, to `out`.
 ///
 /// # Errors
 /// What is wrong with the stored event.
-pub fn stored_line(out: &mut Vec<u8>, event: &RecordedEvent) -> Result<(), &'static str> {
-    row::write(out, event, View::Stored { raw: false }).map_err(|unreadable| unreadable.0)
+pub fn raw_line(out: &mut Vec<u8>, stored: &StoredEvent) -> Result<(), String> {
+    let event = stored.recorded().map_err(|error| error.to_string())?;
+    row::write(out, &event, View::Stored, Some(&stored.metadata)).map_err(|wrong| wrong.0.to_owned())
+}
+
+/// Checks names of event types as `types` takes them.
+///
+/// # Errors
+/// Says which is none.
+pub fn known_types(names: &[String]) -> Result<(), String> {
+    let parsed = query::Types::parse(names.iter().map(String::as_str));
+    parsed.map(drop).map_err(|wrong| wrong.message)
 }
 
 /// The route `/events`.
 pub fn routes(state: EventsState) -> Router {
+    Router::new()
+        .route("/events", get(handle).fallback(method_not_allowed))
+        .layer(compression())
+        .with_state(state)
+}
+
+/// Compresses what is whole and not compressed already.
+fn compression() -> CompressionLayer<impl Predicate> {
     let whole =
         |_: StatusCode, _: axum::http::Version, _: &HeaderMap, extensions: &axum::http::Extensions| {
             extensions.get::<Following>().is_none()
         };
-    let compression = CompressionLayer::new().compress_when(DefaultPredicate::new().and(whole));
-    Router::new()
-        .route("/events", get(handle).fallback(method_not_allowed).layer(compression))
-        .with_state(state)
+    let packed = NotForContentType::const_new(Format::Parquet.media_type());
+    CompressionLayer::new().compress_when(DefaultPredicate::new().and(packed).and(whole))
 }
 
 async fn handle(
@@ -154,13 +189,33 @@ async fn open(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Result<Response, HttpError> {
-    let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let caller = state.gateway.authenticator().authenticate_header(authorization).await?;
+    let caller = caller(&state, headers).await?;
     // Whoever may not read at all learns nothing from the parameters either.
     Access::of(&caller, false)?;
-    let parameters = Parameters::from_query_string(uri)?;
+    let parameters = Parameters::of(uri, headers)?;
     let access = Access::of(&caller, parameters.raw)?;
-    let head = state.reader.head().await.map_err(|error| unreadable(&error, correlation))?.position;
+    begin(state, parameters, caller, access, None, correlation).await
+}
+
+async fn caller(state: &EventsState, headers: &HeaderMap) -> Result<Caller, HttpError> {
+    let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    Ok(state.gateway.authenticator().authenticate_header(authorization).await?)
+}
+
+async fn head(state: &EventsState, correlation: Uuid) -> Result<Position, HttpError> {
+    Ok(state.reader.head().await.map_err(|error| unreadable(&error, correlation))?.position)
+}
+
+/// The response of a replay that is allowed.
+async fn begin(
+    state: EventsState,
+    parameters: Parameters,
+    caller: Caller,
+    access: Access,
+    hold: Option<Hold>,
+    correlation: Uuid,
+) -> Result<Response, HttpError> {
+    let head = head(&state, correlation).await?;
     if parameters.after > head {
         let message = format!(
             "the parameter after is beyond the end of the log, which is at {head}: was it restored, or is it \
@@ -168,10 +223,15 @@ async fn open(
         );
         return Err(HttpError::new(StatusCode::CONFLICT, "after_beyond_head", message));
     }
-    let follow = parameters.follow;
-    let replay = Replay::new(state, parameters, caller, access, head, correlation);
+    let (follow, format) = (parameters.follow, parameters.format);
+    let replay =
+        Replay::new(state, parameters, (caller, access), hold, head, correlation).map_err(|error| {
+            tracing::error!(%correlation, %error, "a replay cannot begin");
+            HttpError::internal()
+        })?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(NDJSON)),
+        (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
+        (header::VARY, HeaderValue::from_static("accept")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
     ];

@@ -3,10 +3,11 @@
 use std::num::NonZeroU64;
 
 use axum::extract::Query;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri, header};
 use domain::Position;
 use domain::contracts::{aggregate_types, event_types};
 
+use super::format::Format;
 use crate::http::error::HttpError;
 
 /// What to replay.
@@ -22,6 +23,8 @@ pub(super) struct Parameters {
     pub follow: bool,
     /// Whether to add the stored texts.
     pub raw: bool,
+    /// The form of the reply.
+    pub format: Format,
 }
 
 /// Event types that are asked for; all of them when none is named.
@@ -37,13 +40,23 @@ enum Pattern {
 }
 
 impl Parameters {
-    /// Reads a query string. Every parameter is known and given once, but `types`, which adds up.
-    pub fn from_query_string(uri: &Uri) -> Result<Self, HttpError> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|_| HttpError::bad_request("bad_request", "the query string cannot be read"))?;
-        let mut parameters = Self::default();
+    /// Reads a query string and what the client accepts, which a `format` overrides. Every parameter is
+    /// known and given once, but `types`, which adds up.
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Result<Self, HttpError> {
+        Self::of_pairs(&pairs(uri)?, headers)
+    }
+
+    /// The same from a query string that is taken apart already.
+    pub fn of_pairs(pairs: &[(String, String)], headers: &HeaderMap) -> Result<Self, HttpError> {
+        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let format = Format::accepted(accepted).unwrap_or_default();
+        Self { format, ..Self::default() }.read(pairs)?.checked()
+    }
+
+    fn read(self, pairs: &[(String, String)]) -> Result<Self, HttpError> {
+        let mut parameters = self;
         let mut seen = Vec::new();
-        for (name, value) in &pairs {
+        for (name, value) in pairs {
             match name.as_str() {
                 "after" => parameters.after = Position::new(number("after", value)?),
                 "types" => parameters.types.add(value)?,
@@ -53,8 +66,13 @@ impl Parameters {
                 }
                 "follow" => parameters.follow = flag("follow", value)?,
                 "raw" => parameters.raw = flag("raw", value)?,
+                "format" => {
+                    let format = Format::ALL.into_iter().find(|format| format.word() == value);
+                    parameters.format = format.ok_or_else(|| bad("format", "is ndjson, arrow or parquet"))?;
+                }
                 _ => {
-                    let message = "a parameter is unknown: there are after, types, limit, follow and raw";
+                    let message =
+                        "a parameter is unknown: there are after, types, limit, follow, raw and format";
                     return Err(HttpError::bad_request("bad_parameter", message));
                 }
             }
@@ -65,9 +83,34 @@ impl Parameters {
         }
         Ok(parameters)
     }
+
+    /// What goes together and what does not.
+    fn checked(self) -> Result<Self, HttpError> {
+        match self.format {
+            Format::Parquet if self.follow => {
+                let message = "a Parquet file ends, so it cannot follow the log: ask for format=arrow or \
+                               format=ndjson, or leave the parameter follow out";
+                Err(HttpError::bad_request("format_cannot_follow", message))
+            }
+            Format::Arrow | Format::Parquet if self.raw => {
+                let message = "the parameter raw is for format=ndjson: columns have no stored texts";
+                Err(HttpError::bad_request("format_without_raw", message))
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 impl Types {
+    /// These types and no other; all of them when none is named.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, HttpError> {
+        let mut types = Self::default();
+        for name in names {
+            types.add(name)?;
+        }
+        Ok(types)
+    }
+
     /// Adds a list with commas.
     fn add(&mut self, list: &str) -> Result<(), HttpError> {
         for (index, name) in list.split(',').enumerate() {
@@ -82,6 +125,11 @@ impl Types {
             }
         }
         Ok(())
+    }
+
+    /// Whether every type is asked for.
+    pub const fn are_all(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether a type is asked for.
@@ -108,7 +156,14 @@ impl Pattern {
     }
 }
 
-fn number(name: &str, value: &str) -> Result<i64, HttpError> {
+/// The parameters of a query string.
+pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, HttpError> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| HttpError::bad_request("bad_request", "the query string cannot be read"))?;
+    Ok(pairs)
+}
+
+pub(super) fn number(name: &str, value: &str) -> Result<i64, HttpError> {
     let number = value.parse::<i64>().ok().filter(|number| *number >= 0);
     number.ok_or_else(|| bad(name, "is a number from 0"))
 }
@@ -118,7 +173,7 @@ fn flag(name: &str, value: &str) -> Result<bool, HttpError> {
 }
 
 /// Says what is wrong and never what stood there: answers get logged by others.
-fn bad(name: &str, wrong: &str) -> HttpError {
+pub(super) fn bad(name: &str, wrong: &str) -> HttpError {
     HttpError::bad_request("bad_parameter", format!("the parameter {name} {wrong}"))
 }
 
@@ -127,12 +182,12 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Parameters, HttpError> {
-        Parameters::from_query_string(&format!("/events?{query}").parse().unwrap())
+        Parameters::of(&format!("/events?{query}").parse().unwrap(), &HeaderMap::new())
     }
 
     #[test]
     fn without_parameters_everything_is_replayed_from_the_beginning() {
-        let parameters = Parameters::from_query_string(&"/events".parse().unwrap()).unwrap();
+        let parameters = Parameters::of(&"/events".parse().unwrap(), &HeaderMap::new()).unwrap();
         assert_eq!(parameters, Parameters::default());
         assert!(parameters.types.contain("clue.invented_tomorrow"));
     }
@@ -171,7 +226,8 @@ mod tests {
             ("types=cl*", "entry 1"),
             ("types=clue.w*", "entry 1"),
             ("types=hunter2.*", "entry 1"),
-            ("type=clue.won", "after, types, limit, follow and raw"),
+            ("format=csv", "parameter format"),
+            ("type=clue.won", "after, types, limit, follow, raw and format"),
         ] {
             let error = read(query).unwrap_err();
             assert_eq!((error.status.as_u16(), error.code), (400, "bad_parameter"), "{query}");

@@ -1,23 +1,19 @@
 //! One event as a line of JSON.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use domain::Instant;
 use domain::envelope::{Actor, Metadata, Position, RecordedEvent, Revision};
 use domain::ids::{CommandId, CorrelationId, EventId, OperatorId, SubjectId};
-use domain::personal::Replacement;
+use domain::ports::ReadError;
+use domain::proof::StoredEvent;
 use domain::values::{Code, LineKey};
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 
 use super::access::View;
+use super::data::{self, Unreadable};
 
-/// A stored event that is not what an event is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable(pub &'static str);
-
-/// What a line of an event holds; `docs/bi.md` is its dictionary.
+/// What a line of an event holds beside its data; `docs/bi.md` is its dictionary.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -39,13 +35,12 @@ struct Line<'a> {
     causation_id: Option<EventId>,
     reason: Option<&'a Code>,
     policy_version: Option<u32>,
-    data: Data<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<String>,
+    metadata: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -55,29 +50,71 @@ struct Stream<'a> {
     id: &'a str,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Data<'a> {
-    Redacted(Value),
-    Stored(&'a RawValue),
-    Compact(Box<RawValue>),
+/// An event of a page: with its envelope read, or as it is stored for those who want the stored texts.
+pub(super) trait Entry: Send + Sync + 'static {
+    /// Its place in the log.
+    fn position(&self) -> Position;
+
+    /// Bytes of the texts that a line of it holds.
+    fn bytes(&self) -> usize;
+
+    /// The event, and its metadata as they are stored when they were asked for.
+    fn open(&self) -> Result<(Cow<'_, RecordedEvent>, Option<&str>), ReadError>;
 }
 
-/// Appends the line of an event to `out`; `out` is as it was when the event cannot be read.
-pub(super) fn write(out: &mut Vec<u8>, event: &RecordedEvent, view: View) -> Result<(), Unreadable> {
+impl Entry for RecordedEvent {
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn bytes(&self) -> usize {
+        self.payload.len()
+    }
+
+    fn open(&self) -> Result<(Cow<'_, RecordedEvent>, Option<&str>), ReadError> {
+        Ok((Cow::Borrowed(self), None))
+    }
+}
+
+impl Entry for StoredEvent {
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn bytes(&self) -> usize {
+        self.payload.len() + self.metadata.len()
+    }
+
+    fn open(&self) -> Result<(Cow<'_, RecordedEvent>, Option<&str>), ReadError> {
+        Ok((Cow::Owned(self.recorded()?), Some(&self.metadata)))
+    }
+}
+
+/// Appends the line of an event to `out`, with its stored texts when there is metadata; `out` is as it
+/// was when the event cannot be read.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    event: &RecordedEvent,
+    view: View,
+    metadata: Option<&str>,
+) -> Result<(), Unreadable> {
     let Metadata { actor, line, reason, trace, .. } = &event.metadata;
-    let (data, trace) = match view {
-        View::Pseudonymous => (Data::Redacted(redacted(event)?), None),
-        View::Stored { .. } => (stored(event)?, Some(trace.as_deref())),
+    let trace = match view {
+        View::Pseudonymous => None,
+        View::Stored => Some(trace.as_deref()),
     };
-    let raw = view == View::Stored { raw: true };
+    let version: u32 = event.event_version.parse().map_err(|_| Unreadable("its version is not a number"))?;
+    // The line has the number; who computes the leaf from it needs the text, so there may be no other.
+    if metadata.is_some() && version.to_string() != *event.event_version {
+        return Err(Unreadable("its version is a number written in an unusual way"));
+    }
     let row = Line {
         position: event.position,
         event_id: event.metadata.event_id,
         stream: Stream { aggregate_type: event.stream.aggregate_type(), id: event.stream.id() },
         revision: event.revision,
         event_type: &event.event_type,
-        version: event.event_version.parse().map_err(|_| Unreadable("its version is not a number"))?,
+        version,
         recorded_at: event.recorded_at,
         occurred_at: event.metadata.occurred_at,
         actor,
@@ -89,66 +126,24 @@ pub(super) fn write(out: &mut Vec<u8>, event: &RecordedEvent, view: View) -> Res
         causation_id: event.metadata.causation_id,
         reason: reason.as_ref(),
         policy_version: event.metadata.policy_version,
-        data,
         trace,
-        payload: raw.then_some(&*event.payload),
-        metadata: raw.then(|| serde_json::to_string(&event.metadata)).transpose().map_err(|_| NOT_JSON)?,
+        payload: metadata.is_some().then_some(&*event.payload),
+        metadata,
     };
     let before = out.len();
-    if serde_json::to_writer(&mut *out, &row).is_err() {
+    let written = finish(out, &row, event, view);
+    if written.is_err() {
         out.truncate(before);
-        return Err(Unreadable("it cannot be written as JSON"));
     }
-    out.push(b'\n');
+    written
+}
+
+/// Writes the envelope and behind its last member the data, which is JSON already.
+fn finish(out: &mut Vec<u8>, row: &Line<'_>, event: &RecordedEvent, view: View) -> Result<(), Unreadable> {
+    serde_json::to_writer(&mut *out, row).map_err(|_| Unreadable("it cannot be written as JSON"))?;
+    out.pop();
+    out.extend_from_slice(b",\"data\":");
+    data::write(out, event, view)?;
+    out.extend_from_slice(b"}\n");
     Ok(())
-}
-
-const NOT_JSON: Unreadable = Unreadable("its payload or metadata is not JSON");
-
-/// The tag that the payload of an event has around it: the type name without its aggregate.
-fn tag(event: &RecordedEvent) -> &str {
-    event.event_type.split_once('.').map_or(&*event.event_type, |(_, tag)| tag)
-}
-
-/// The payload without its tag, byte for byte. A payload without the tag is passed on whole.
-fn stored(event: &RecordedEvent) -> Result<Data<'_>, Unreadable> {
-    let whole: &RawValue = serde_json::from_str(&event.payload).map_err(|_| NOT_JSON)?;
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(whole.get()).unwrap_or_default();
-    let inner = members.get(tag(event)).filter(|_| members.len() == 1).copied().unwrap_or(whole);
-    // A line is one line, however the event was stored.
-    if !inner.get().contains(['\n', '\r']) {
-        return Ok(Data::Stored(inner));
-    }
-    let compact: Value = serde_json::from_str(inner.get()).map_err(|_| NOT_JSON)?;
-    to_raw_value(&compact).map(Data::Compact).map_err(|_| NOT_JSON)
-}
-
-/// The payload without its tag and without anything that is or might be personal data.
-fn redacted(event: &RecordedEvent) -> Result<Value, Unreadable> {
-    let mut payload: Value = serde_json::from_str(&event.payload).map_err(|_| NOT_JSON)?;
-    let inner = payload.as_object_mut().filter(|members| members.len() == 1);
-    let mut data = match inner.and_then(|members| members.remove(tag(event))) {
-        Some(inner) => inner,
-        None => payload,
-    };
-    redact(&mut data);
-    if event.stream.aggregate_type() == "operator"
-        && let Some(name) = data.get_mut("name")
-    {
-        *name = Replacement::Redacted.into();
-    }
-    Ok(data)
-}
-
-/// Personal values are objects whose key begins with `$`. The whole family is redacted and not only
-/// the forms that this program knows: the event may come from a newer one.
-fn redact(value: &mut Value) {
-    match value {
-        Value::Object(members) if members.keys().any(|name| name.starts_with('$')) => {
-            *value = Replacement::Redacted.into();
-        }
-        Value::Object(members) => members.values_mut().for_each(redact),
-        Value::Array(items) => items.iter_mut().for_each(redact),
-        _ => {}
-    }
 }

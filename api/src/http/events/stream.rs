@@ -3,29 +3,30 @@
 use std::future::pending;
 use std::num::NonZeroU64;
 use std::time::Duration;
-use std::vec::IntoIter;
 
 use axum::body::{Body, Bytes};
 use domain::Position;
-use domain::envelope::RecordedEvent;
 use domain::ports::ReadError;
 use futures::{Stream, StreamExt, stream};
+use projections::ConsumerError;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::EventsState;
 use super::access::Access;
+use super::consumers::refused;
+use super::format::{Format, FormatError, Piece, Stretch, Writer};
+use super::hold::Hold;
+use super::pages::{Page, PageError, Pages, Selection, off_runtime};
 use super::query::Parameters;
-use super::{EventsState, ReplaySettings, row};
 use crate::auth::{Caller, Rejection};
 use crate::http::error::{HttpError, INTERNAL};
 
 /// How long the last line of a failed replay may take to leave before its connection is broken off.
 const FLUSH: Duration = Duration::from_millis(100);
-/// Pages begin at this part of their full size: the first ones tell how large events are.
-const FIRST_PAGE: usize = 8;
 
 /// A replay that is under way.
 pub(super) struct Replay {
@@ -35,18 +36,21 @@ pub(super) struct Replay {
     appended: Option<watch::Receiver<Position>>,
     caller: Caller,
     access: Access,
+    /// The consumer for which it reads, when the server keeps the position.
+    hold: Option<Hold>,
     correlation: Uuid,
-    /// How many events may still be written, when that is limited.
-    left: Option<u64>,
-    /// Where the log ended at the start; `None` for a client that follows.
-    until: Option<Position>,
+    /// How many events may still be written.
+    left: u64,
+    /// Where the log ended at the start.
+    head: Position,
     /// Everything up to here was written or is not for this client.
     position: Position,
     /// The position of the last line.
     told: Position,
-    page: IntoIter<RecordedEvent>,
-    page_size: usize,
-    out: Vec<u8>,
+    pages: Pages,
+    page: Option<Page>,
+    writer: Writer,
+    out: Vec<Bytes>,
     expires: Instant,
     renew: Instant,
     heartbeat: Instant,
@@ -67,7 +71,7 @@ struct BrokenOff;
 
 /// What comes after a chunk.
 enum Next {
-    Lines(Box<Replay>),
+    Rows(Box<Replay>),
     BreakOff,
     Nothing,
 }
@@ -83,22 +87,27 @@ impl Replay {
     pub fn new(
         state: EventsState,
         parameters: Parameters,
-        caller: Caller,
-        access: Access,
+        (caller, access): (Caller, Access),
+        hold: Option<Hold>,
         head: Position,
         correlation: Uuid,
-    ) -> Self {
+    ) -> Result<Self, FormatError> {
         let now = Instant::now();
         let settings = state.settings;
         let left = caller.token_expires_at.micros_since(state.gateway.authenticator().now());
-        Self {
+        let Parameters { after, limit, follow, format, raw, .. } = parameters;
+        let stretch = Stretch { after, until: (!follow).then_some(head), limit };
+        let types = parameters.types.clone();
+        let selection = Selection { types, access: access.clone(), format, raw };
+        Ok(Self {
             appended: state.appended.clone(),
-            left: parameters.limit.map(NonZeroU64::get),
-            until: (!parameters.follow).then_some(head),
-            position: parameters.after,
-            told: parameters.after,
-            page: Vec::new().into_iter(),
-            page_size: (settings.page / FIRST_PAGE).max(1),
+            left: limit.map_or(u64::MAX, NonZeroU64::get),
+            head,
+            position: after,
+            told: after,
+            pages: Pages::new(&state, selection),
+            page: None,
+            writer: Writer::new(format, &stretch)?,
             out: Vec::new(),
             expires: now + Duration::from_micros(u64::try_from(left).unwrap_or(0)),
             renew: now + settings.renew,
@@ -107,8 +116,9 @@ impl Replay {
             parameters,
             caller,
             access,
+            hold,
             correlation,
-        }
+        })
     }
 
     /// The body of the response. It reads on only when the client has taken what came before.
@@ -118,9 +128,9 @@ impl Replay {
     }
 
     fn into_stream(self) -> impl Stream<Item = Result<Bytes, BrokenOff>> + Send {
-        stream::unfold(Next::Lines(Box::new(self)), |next| async move {
+        stream::unfold(Next::Rows(Box::new(self)), |next| async move {
             match next {
-                Next::Lines(replay) => {
+                Next::Rows(replay) => {
                     let (chunk, next) = replay.chunk().await;
                     Some((Ok(chunk), next))
                 }
@@ -134,46 +144,72 @@ impl Replay {
         })
     }
 
-    /// The next lines, the last one included when it is time for that.
+    /// The next rows, the end included when it is time for that.
     async fn chunk(mut self: Box<Self>) -> (Bytes, Next) {
-        let next = match self.advance().await {
-            Ok(Progress::More) => {
-                let lines = std::mem::take(&mut self.out);
-                return (lines.into(), Next::Lines(self));
-            }
-            Ok(Progress::Over) => {
-                self.say(&json!({ "end": { "position": self.position } }));
-                Next::Nothing
-            }
-            Err(stop) => {
-                let (correlation, position) = (self.correlation, self.position);
-                if stop.fault {
-                    tracing::error!(%correlation, %position, code = stop.code, "a replay failed");
-                }
-                self.say(&json!({ "error": {
-                    "code": stop.code,
-                    "message": stop.message,
-                    "position": position,
-                    "correlationId": correlation,
-                } }));
-                if stop.fault { Next::BreakOff } else { Next::Nothing }
-            }
+        let ended = match self.advance().await {
+            Ok(Progress::More) => return (self.flush(), Next::Rows(self)),
+            Ok(Progress::Over) => self.end().await,
+            Err(stop) => Err(stop),
         };
-        (std::mem::take(&mut self.out).into(), next)
+        let next = match ended {
+            Ok(()) => Next::Nothing,
+            Err(stop) => self.fail(&stop),
+        };
+        (self.flush(), next)
     }
 
-    /// Fills `out` with some lines, waiting for them when need be.
+    /// What goes out at once.
+    fn flush(&mut self) -> Bytes {
+        let mut out = std::mem::take(&mut self.out);
+        if out.len() == 1 { out.swap_remove(0) } else { out.concat().into() }
+    }
+
+    /// Says that all is there.
+    async fn end(&mut self) -> Result<(), Stop> {
+        if self.is_lines() {
+            self.say(&json!({ "end": { "position": self.position } }));
+            return Ok(());
+        }
+        let (writer, position) = (std::mem::replace(&mut self.writer, Writer::Ndjson), self.position);
+        let last = off_runtime(move || writer.finish(position)).await.ok_or_else(Stop::ending)??;
+        self.out.push(last);
+        Ok(())
+    }
+
+    /// Says what happened, where the form has words for it; a columnar form is broken off, for half of
+    /// one must not pass for the whole.
+    fn fail(&mut self, stop: &Stop) -> Next {
+        let (correlation, position) = (self.correlation, self.position);
+        if stop.fault {
+            tracing::error!(%correlation, %position, code = stop.code, "a replay failed");
+        }
+        if !self.is_lines() {
+            return Next::BreakOff;
+        }
+        self.say(&json!({ "error": {
+            "code": stop.code,
+            "message": stop.message,
+            "position": position,
+            "correlationId": correlation,
+        } }));
+        if stop.fault { Next::BreakOff } else { Next::Nothing }
+    }
+
+    const fn is_lines(&self) -> bool {
+        matches!(self.parameters.format, Format::Ndjson)
+    }
+
+    /// Fills `out` with some rows, waiting for them when need be.
     async fn advance(&mut self) -> Result<Progress, Stop> {
         loop {
             self.check_clock()?;
-            self.write_lines()?;
-            if self.left == Some(0) {
+            self.write_rows().await?;
+            if self.left == 0 {
                 return Ok(Progress::Over);
             }
-            let over = self.until.is_some_and(|until| self.position >= until);
-            let page_done = self.page.as_slice().is_empty();
-            if page_done && !over && self.told < self.position {
-                self.tell_position();
+            let over = !self.parameters.follow && self.position >= self.head;
+            if self.page.is_none() && !over && self.told < self.position {
+                self.tell_position()?;
             }
             if !self.out.is_empty() {
                 return Ok(Progress::More);
@@ -181,29 +217,51 @@ impl Replay {
             if over {
                 return Ok(Progress::Over);
             }
-            if page_done {
+            if self.page.is_none() {
                 self.turn_page().await?;
             }
         }
     }
 
-    /// Writes lines of the page that is in memory: a chunk, or less when the page or the limit ends.
-    fn write_lines(&mut self) -> Result<(), Stop> {
-        while self.left != Some(0) && self.out.len() < self.state.settings.chunk_bytes {
-            let Some(event) = self.page.next() else { return Ok(()) };
-            let expected = self.position.next();
-            if event.position != expected {
-                return Err(ReadError::Hole { expected, found: event.position }.into());
+    /// Writes rows of the page that is in memory: a chunk, or less when the page or the limit ends.
+    async fn write_rows(&mut self) -> Result<(), Stop> {
+        let Some(page) = &mut self.page else { return Ok(()) };
+        if let Some((piece, count)) = page.take(self.state.settings.chunk_bytes, self.left) {
+            self.left -= count;
+            if let Some(told) = page.told() {
+                (self.position, self.told) = (told, told);
             }
-            if self.parameters.types.contain(&event.event_type) && self.access.sees(&event) {
-                row::write(&mut self.out, &event, self.access.view).map_err(|wrong| ReadError::Corrupt {
-                    position: event.position,
-                    reason: wrong.0.to_owned(),
-                })?;
-                self.told = event.position;
-                self.left = self.left.map(|left| left - 1);
+            self.write(piece).await?;
+        }
+        let Some(page) = &mut self.page else { return Ok(()) };
+        if page.is_done() && self.left > 0 {
+            self.position = page.through();
+            let fault = page.fault();
+            self.page = None;
+            if let Some(fault) = fault {
+                return Err(fault.into());
             }
-            self.position = event.position;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, piece: Piece) -> Result<(), Stop> {
+        let bytes = match piece {
+            Piece::Lines(lines) => lines,
+            batch @ Piece::Batch(_) => {
+                let mut writer = std::mem::replace(&mut self.writer, Writer::Ndjson);
+                let work = move || {
+                    let bytes = writer.write(batch);
+                    (writer, bytes)
+                };
+                let (writer, bytes) = off_runtime(work).await.ok_or_else(Stop::ending)?;
+                self.writer = writer;
+                bytes?
+            }
+        };
+        if !bytes.is_empty() {
+            self.heartbeat = Instant::now() + self.state.settings.heartbeat;
+            self.out.push(bytes);
         }
         Ok(())
     }
@@ -211,23 +269,25 @@ impl Replay {
     /// Reads the next page; a client that follows waits when there is none.
     async fn turn_page(&mut self) -> Result<(), Stop> {
         self.check_standing().await?;
-        let size = self.until.map_or(self.page_size, |until| {
-            let rest = usize::try_from(until.get() - self.position.get()).unwrap_or(usize::MAX);
-            self.page_size.min(rest)
-        });
         // What is appended from here on is seen as a change while waiting.
         let _ = self.appended.as_mut().map(|appended| *appended.borrow_and_update());
+        let known = self.position < self.head;
+        let pages = &mut self.pages;
+        let (position, head) = (self.position, self.head);
+        let next =
+            async move { if known { pages.known(position, head).await } else { pages.next(position).await } };
         let page = tokio::select! {
             biased;
             stop = interrupted(self.state.gateway.draining(), self.expires) => return Err(stop),
-            page = self.state.reader.read(self.position, size) => page?,
+            page = next => page?,
         };
         if page.is_empty() {
-            let Some(until) = self.until else { return self.wait().await };
-            return Err(ReadError::Hole { expected: self.position.next(), found: until }.into());
+            return self.wait().await;
         }
-        self.page_size = page_size(&self.state.settings, &page);
-        self.page = page.into_iter();
+        if let Some(hold) = &self.hold {
+            hold.deliver(page.reach(self.left)).await?;
+        }
+        self.page = Some(page);
         Ok(())
     }
 
@@ -242,20 +302,34 @@ impl Replay {
             () = sleep(state.settings.poll) => false,
         };
         if beat {
-            self.tell_position();
+            if let Some(hold) = &self.hold {
+                hold.deliver(self.position).await?;
+            }
+            self.tell_position()?;
         }
         Ok(())
     }
 
-    /// Says how far the log was read, when no event's line does.
-    fn tell_position(&mut self) {
-        self.say(&json!({ "position": self.position }));
+    /// Says how far the log was read, when no event's line does. Columns have no word for it; there a
+    /// batch without rows keeps the connection alive.
+    fn tell_position(&mut self) -> Result<(), Stop> {
         self.told = self.position;
+        if self.is_lines() {
+            self.say(&json!({ "position": self.position }));
+            return Ok(());
+        }
+        if Instant::now() >= self.heartbeat {
+            let beat = self.writer.beat()?;
+            self.heartbeat = Instant::now() + self.state.settings.heartbeat;
+            if !beat.is_empty() {
+                self.out.push(beat);
+            }
+        }
+        Ok(())
     }
 
     fn say(&mut self, line: &Value) {
-        self.out.extend_from_slice(line.to_string().as_bytes());
-        self.out.push(b'\n');
+        self.out.push(format!("{line}\n").into());
         self.heartbeat = Instant::now() + self.state.settings.heartbeat;
     }
 
@@ -274,6 +348,7 @@ impl Replay {
         }
         self.caller = self.state.gateway.authenticator().renew(&self.caller).await?;
         self.access = Access::of(&self.caller, self.parameters.raw)?;
+        self.pages.allow(&self.access);
         self.renew = now + self.state.settings.renew;
         Ok(())
     }
@@ -300,13 +375,6 @@ async fn changed(appended: &mut Option<watch::Receiver<Position>>) {
     pending().await
 }
 
-/// How many events the next page has, when they are as large as those of this one.
-fn page_size(settings: &ReplaySettings, page: &[RecordedEvent]) -> usize {
-    let bytes: usize = page.iter().map(|event| event.payload.len()).sum();
-    let average = (bytes / page.len().max(1)).max(1);
-    (settings.page_bytes / average).clamp(1, settings.page)
-}
-
 impl Stop {
     fn ending() -> Self {
         let message = "the server is about to end; go on from this position".to_owned();
@@ -331,9 +399,32 @@ impl From<ReadError> for Stop {
     }
 }
 
+impl From<FormatError> for Stop {
+    fn from(error: FormatError) -> Self {
+        tracing::error!(%error, "events cannot be written");
+        HttpError::internal().into()
+    }
+}
+
+impl From<PageError> for Stop {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Read(error) => error.into(),
+            PageError::Format(error) => error.into(),
+        }
+    }
+}
+
 impl From<HttpError> for Stop {
     fn from(error: HttpError) -> Self {
         Self { code: error.code, message: error.message, fault: error.code == INTERNAL }
+    }
+}
+
+impl From<ConsumerError> for Stop {
+    fn from(error: ConsumerError) -> Self {
+        let HttpError { status, code, message, .. } = refused(error);
+        Self { code, message, fault: status.is_server_error() }
     }
 }
 

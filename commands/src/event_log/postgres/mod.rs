@@ -5,6 +5,7 @@
 //! as the result of a query.
 
 mod copy;
+mod replica;
 mod writer;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use domain::envelope::{RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, Head, ReadError};
+use domain::proof::StoredEvent;
 use domain::{Instant, Position};
 use futures::TryStreamExt;
 use sqlx::Row;
@@ -20,7 +22,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolCopyExt, PgPoolOptions, PgR
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::{StreamRepository, recorded, wrapped_key};
-use super::writer::{Appender, start};
+use super::writer::{Appender, Backend, start};
 use super::{EventLog, dense};
 use crate::clock::SharedClock;
 use copy::{Malformed, Tuples};
@@ -42,17 +44,30 @@ impl PostgresLog {
     /// # Errors
     /// When the database does not answer.
     pub async fn connect(options: PgConnectOptions, clock: SharedClock) -> Result<Self, ReadError> {
-        let options = guarded(options);
+        let lanes = PgWriter::connect(&guarded(options.clone())).await.map_err(unavailable)?;
+        Self::written_by(&options, lanes, &clock).await
+    }
+
+    /// A connection that writes.
+    pub(super) async fn writer(options: &PgConnectOptions) -> Result<PgWriter, ReadError> {
+        PgWriter::alone(&guarded(options.clone())).await.map_err(unavailable)
+    }
+
+    /// The log with whatever appends to it.
+    pub(super) async fn written_by<B: Backend>(
+        options: &PgConnectOptions,
+        lanes: Vec<B>,
+        clock: &SharedClock,
+    ) -> Result<Self, ReadError> {
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options.clone())
+            .connect_with(guarded(options.clone()))
             .await
             .map_err(unavailable)?;
         let head = read_head(&readers).await?;
-        let lanes = PgWriter::connect(&options).await.map_err(unavailable)?;
         Ok(Self {
-            appender: start(lanes, head.position, &clock),
+            appender: start(lanes, head.position, clock),
             streams: StreamRepository::postgres(readers.clone()),
             readers,
         })
@@ -82,6 +97,9 @@ async fn read_head(readers: &PgPool) -> Result<Head, ReadError> {
         .map_err(unavailable)?;
     Ok(Head { position: Position::new(row.get(0)), recorded_at: Instant::from_micros(row.get(1)) })
 }
+
+/// The stream of EventStoreDB that the log is a replica of.
+const SOURCE: &str = "SELECT stream FROM log_source WHERE id = 1";
 
 const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                        recorded_at, payload, metadata";
@@ -116,6 +134,41 @@ fn copied(fields: [&[u8]; 9]) -> Result<RecordedEvent, ReadError> {
     )
 }
 
+/// Reads a row of [`COLUMNS`] as it is stored.
+fn stored(row: &PgRow) -> StoredEvent {
+    let text = |index: usize| row.get_unchecked::<&str, _>(index).into();
+    StoredEvent {
+        position: Position::new(row.get_unchecked(0)),
+        aggregate_type: text(1),
+        aggregate_id: text(2),
+        sequence: Revision::new(row.get_unchecked(3)),
+        event_type: text(4),
+        event_version: text(5),
+        recorded_at: Instant::from_micros(row.get_unchecked(6)),
+        payload: text(7),
+        metadata: text(8),
+    }
+}
+
+/// Reads a tuple of [`COLUMNS`] as it is stored.
+fn copied_as_stored(fields: [&[u8]; 9]) -> Result<StoredEvent, ReadError> {
+    let [position, aggregate_type, id, sequence, event_type, version, recorded_at, payload, metadata] =
+        fields;
+    let int = |field: &[u8]| field.try_into().map(i64::from_be_bytes).map_err(|_| Malformed);
+    let text = |field| std::str::from_utf8(field).map(Box::from).map_err(|_| Malformed);
+    Ok(StoredEvent {
+        position: Position::new(int(position)?),
+        aggregate_type: text(aggregate_type)?,
+        aggregate_id: text(id)?,
+        sequence: Revision::new(int(sequence)?),
+        event_type: text(event_type)?,
+        event_version: text(version)?,
+        recorded_at: Instant::from_micros(int(recorded_at)?),
+        payload: text(payload)?,
+        metadata: text(metadata)?,
+    })
+}
+
 impl From<Malformed> for ReadError {
     fn from(malformed: Malformed) -> Self {
         Self::Unavailable(malformed.to_string())
@@ -133,6 +186,12 @@ impl EventReader for PostgresLog {
             .await
             .map_err(unavailable)?;
         let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        dense(after, &events)?;
+        Ok(events)
+    }
+
+    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+        let events = self.copy_range(after, until, copied).await?;
         dense(after, &events)?;
         Ok(events)
     }
@@ -158,8 +217,53 @@ impl EventReader for PostgresLog {
         rows.iter().map(event).collect()
     }
 
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+        let rows = sqlx::query(&sql)
+            .bind(after.get())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(rows.iter().map(stored).collect())
+    }
+
+    async fn read_stored_range(
+        &self,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        self.copy_range(after, until, copied_as_stored).await
+    }
+
     async fn head(&self) -> Result<Head, ReadError> {
         read_head(&self.readers).await
+    }
+}
+
+impl PostgresLog {
+    /// Reads a stretch of the log with COPY, each row as `read` makes it.
+    async fn copy_range<T>(
+        &self,
+        after: Position,
+        until: Position,
+        read: fn([&[u8]; 9]) -> Result<T, ReadError>,
+    ) -> Result<Vec<T>, ReadError> {
+        let sql = format!(
+            "COPY (SELECT {COLUMNS} FROM events WHERE position > {after} AND position <= {until} \
+             ORDER BY position) TO STDOUT (FORMAT binary)"
+        );
+        let mut chunks = self.readers.copy_out_raw(&sql).await.map_err(unavailable)?;
+        let mut events = Vec::with_capacity(usize::try_from(until.get() - after.get()).unwrap_or(0));
+        let (mut tuples, mut all_read) = (Tuples::default(), Ok(()));
+        // What follows an error is read as well, so that the connection is free again.
+        while let Some(chunk) = chunks.try_next().await.map_err(unavailable)? {
+            if all_read.is_ok() {
+                all_read = tuples.feed(&chunk, |fields| read(fields).map(|event| events.push(event)));
+            }
+        }
+        all_read?;
+        Ok(events)
     }
 }
 
@@ -171,25 +275,6 @@ impl EventLog for PostgresLog {
 
     fn streams(&self) -> &StreamRepository {
         &self.streams
-    }
-
-    async fn read_range(&self, after: Position, until: Position) -> Result<Vec<RecordedEvent>, ReadError> {
-        let sql = format!(
-            "COPY (SELECT {COLUMNS} FROM events WHERE position > {after} AND position <= {until} \
-             ORDER BY position) TO STDOUT (FORMAT binary)"
-        );
-        let mut chunks = self.readers.copy_out_raw(&sql).await.map_err(unavailable)?;
-        let mut events = Vec::with_capacity(usize::try_from(until.get() - after.get()).unwrap_or(0));
-        let (mut tuples, mut read) = (Tuples::default(), Ok(()));
-        // What follows an error is read as well, so that the connection is free again.
-        while let Some(chunk) = chunks.try_next().await.map_err(unavailable)? {
-            if read.is_ok() {
-                read = tuples.feed(&chunk, |fields| copied(fields).map(|event| events.push(event)));
-            }
-        }
-        read?;
-        dense(after, &events)?;
-        Ok(events)
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, ReadError> {
@@ -260,6 +345,11 @@ impl EventLog for PostgresLog {
             .await
             .map_err(unavailable)?;
         Ok(done.rows_affected())
+    }
+
+    async fn replica_of(&self) -> Result<Option<String>, ReadError> {
+        let row = sqlx::query(SOURCE).fetch_optional(&self.readers).await.map_err(unavailable)?;
+        Ok(row.map(|row| row.get(0)))
     }
 
     async fn close(&self) {

@@ -20,10 +20,10 @@ use super::super::writer::{Backend, BatchError, Committed};
 const REPLY: Duration = Duration::from_secs(30);
 
 /// A connection of this process that appends; owned, so that no pool pings it.
-pub(super) struct PgWriter {
+pub(in super::super) struct PgWriter {
     options: PgConnectOptions,
-    connection: PgConnection,
-    epoch: i64,
+    pub(super) connection: PgConnection,
+    pub(super) epoch: i64,
 }
 
 /// Data keys of people who are new. Nobody waits for these, so they go in before the head is taken.
@@ -101,19 +101,29 @@ impl PgWriter {
     /// Two, so that one batch is laid out, sent and bound while another waits for the disk: the
     /// head's row lets them in one after the other. More lanes only make smaller batches.
     pub async fn connect(options: &PgConnectOptions) -> Result<Vec<Self>, sqlx::Error> {
+        let first = Self::alone(options).await?;
+        let connection = PgConnection::connect_with(&first.options).await?;
+        let second = Self { options: first.options.clone(), connection, epoch: first.epoch };
+        Ok(vec![first, second])
+    }
+
+    /// One of them.
+    pub async fn alone(options: &PgConnectOptions) -> Result<Self, sqlx::Error> {
         // The plan is the same whatever the batch; planning would cost as much as the insert.
         let options = options.clone().options([("plan_cache_mode", "force_generic_plan")]);
-        let mut first = PgConnection::connect_with(&options).await?;
-        let second = PgConnection::connect_with(&options).await?;
-        let row = sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(&mut first).await?;
-        let lane = |connection| Self { options: options.clone(), connection, epoch: row.get(0) };
-        Ok(vec![lane(first), lane(second)])
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let row = sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(&mut connection).await?;
+        Ok(Self { options, connection, epoch: row.get(0) })
     }
 
     /// `None` when the head does not move: fenced off, a stream would get a hole, or one has gone on that
     /// something was decided on.
-    async fn write(&mut self, batch: &[&Append], now: Instant) -> Result<Option<Committed>, sqlx::Error> {
-        let columns = Columns::of(batch.iter().copied());
+    pub(super) async fn write(
+        &mut self,
+        columns: Columns<'_>,
+        batch: &[&Append],
+        now: Instant,
+    ) -> Result<Option<Committed>, sqlx::Error> {
         if columns.is_stale {
             return Ok(None);
         }
@@ -207,7 +217,9 @@ fn batch_error(error: sqlx::Error) -> BatchError {
 }
 
 /// A call that must answer in time: a connection to a stopped server never would.
-async fn in_time<T>(call: impl Future<Output = Result<T, sqlx::Error>> + Send) -> Result<T, BatchError> {
+pub(super) async fn in_time<T>(
+    call: impl Future<Output = Result<T, sqlx::Error>> + Send,
+) -> Result<T, BatchError> {
     match tokio::time::timeout(REPLY, call).await {
         Ok(answer) => answer.map_err(batch_error),
         Err(_) => Err(BatchError::Lost("no reply in time".to_owned())),
@@ -217,7 +229,7 @@ async fn in_time<T>(call: impl Future<Output = Result<T, sqlx::Error>> + Send) -
 #[async_trait]
 impl Backend for PgWriter {
     async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
-        in_time(self.write(batch, now)).await?.ok_or(BatchError::Refused)
+        in_time(self.write(Columns::of(batch.iter().copied()), batch, now)).await?.ok_or(BatchError::Refused)
     }
 
     async fn explain(&mut self, append: &Append) -> Result<AppendError, BatchError> {

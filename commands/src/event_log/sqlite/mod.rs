@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use domain::envelope::{RecordedEvent, Revision, StreamId};
 use domain::ids::{CommandId, SubjectId};
 use domain::ports::{EventReader, Head, ReadError};
+use domain::proof::StoredEvent;
 use domain::{Instant, Position};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
@@ -19,10 +20,11 @@ use sqlx::{Connection, Row};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::{StreamRepository, recorded};
-use super::writer::{Appender, start};
+use super::writer::{Appender, Backend, start};
 use super::{EventLog, dense};
 use crate::clock::SharedClock;
 
+mod replica;
 mod writer;
 
 use writer::SqliteWriter;
@@ -47,36 +49,58 @@ impl SqliteLog {
     /// # Errors
     /// When a file cannot be opened.
     pub async fn open(log: &Path, keys: &Path, clock: SharedClock) -> Result<Self, ReadError> {
+        let writer = Self::writer(log, keys).await?;
+        Self::written_by(log, keys, vec![writer], &clock).await
+    }
+
+    /// A connection that writes.
+    pub(super) async fn writer(log: &Path, keys: &Path) -> Result<SqliteWriter, ReadError> {
+        let mut writer =
+            SqliteWriter::connect(options(log), vault(keys).await?).await.map_err(unavailable)?;
+        writer.finish_key_destructions().await.map_err(unavailable)?;
+        Ok(writer)
+    }
+
+    /// The log with whatever appends to it.
+    pub(super) async fn written_by<B: Backend>(
+        log: &Path,
+        keys: &Path,
+        lanes: Vec<B>,
+        clock: &SharedClock,
+    ) -> Result<Self, ReadError> {
         let options = options(log);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.clone().pragma("query_only", "on"))
             .await
             .map_err(unavailable)?;
-        let keys = SqlitePoolOptions::new()
-            .max_connections(1)
-            // A full disk makes SQLite end a transaction by itself. The driver takes the connection to be
-            // in one for ever after, so it goes. The rollback of what was dropped comes before the ping.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-            .connect_with(self::options(keys).pragma("secure_delete", "on"))
-            .await
-            .map_err(unavailable)?;
-        let mut writer = SqliteWriter::connect(options.clone(), keys.clone()).await.map_err(unavailable)?;
-        writer.finish_key_destructions().await.map_err(unavailable)?;
         let head = read_head(&readers).await?;
         Ok(Self {
-            appender: start(vec![writer], head.position, &clock),
+            appender: start(lanes, head.position, clock),
             streams: StreamRepository::sqlite(readers.clone()),
             readers,
-            keys,
+            keys: vault(keys).await?,
             options,
         })
     }
+}
+
+/// One connection to the key vault, which keeps nothing of what it deletes.
+async fn vault(keys: &Path) -> Result<SqlitePool, ReadError> {
+    let options = options(keys).pragma("secure_delete", "on");
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        // A full disk makes SQLite end a transaction by itself. The driver takes the connection to be
+        // in one for ever after, so it goes. The rollback of what was dropped comes before the ping.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(unavailable)
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {
@@ -114,8 +138,27 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, ReadError> {
     )
 }
 
+/// The same row as it is stored.
+fn stored(row: &SqliteRow) -> StoredEvent {
+    let text = |index: usize| row.get::<&str, _>(index).into();
+    StoredEvent {
+        position: Position::new(row.get(0)),
+        aggregate_type: text(1),
+        aggregate_id: text(2),
+        sequence: Revision::new(row.get(3)),
+        event_type: text(4),
+        event_version: text(5),
+        recorded_at: Instant::from_micros(row.get(6)),
+        payload: text(7),
+        metadata: text(8),
+    }
+}
+
 const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                        recorded_at, payload, metadata";
+
+/// The stream of EventStoreDB that the log is a replica of.
+const SOURCE: &str = "SELECT stream FROM log_source WHERE id = 1";
 
 #[async_trait]
 impl EventReader for SqliteLog {
@@ -151,6 +194,17 @@ impl EventReader for SqliteLog {
             .await
             .map_err(unavailable)?;
         rows.iter().map(event).collect()
+    }
+
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+        let rows = sqlx::query(&sql)
+            .bind(after.get())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(rows.iter().map(stored).collect())
     }
 
     async fn head(&self) -> Result<Head, ReadError> {
@@ -236,6 +290,11 @@ impl EventLog for SqliteLog {
             .map_err(unavailable)?;
         connection.close().await.map_err(unavailable)?;
         Ok(done.rows_affected())
+    }
+
+    async fn replica_of(&self) -> Result<Option<String>, ReadError> {
+        let row = sqlx::query(SOURCE).fetch_optional(&self.readers).await.map_err(unavailable)?;
+        Ok(row.map(|row| row.get(0)))
     }
 
     async fn close(&self) {

@@ -16,11 +16,11 @@ use super::holder;
 const ROWS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// The one connection of this process that appends.
-pub(super) struct SqliteWriter {
+pub(in super::super) struct SqliteWriter {
     options: SqliteConnectOptions,
-    connection: SqliteConnection,
-    keys: SqlitePool,
-    epoch: i64,
+    pub(super) connection: SqliteConnection,
+    pub(super) keys: SqlitePool,
+    pub(super) epoch: i64,
 }
 
 impl SqliteWriter {
@@ -80,43 +80,54 @@ impl SqliteWriter {
         batch: &[&Append],
         now: Instant,
     ) -> Result<Option<Committed>, sqlx::Error> {
-        let epoch = self.epoch;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let head = sqlx::query(
-            "UPDATE log_head SET position = position + $1, recorded_at = max(recorded_at, $2) \
-             WHERE id = 1 AND epoch = $3 RETURNING position - $1, recorded_at",
-        )
-        .bind(columns.event_count())
-        .bind(now.micros())
-        .bind(epoch)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(head) = head else { return Ok(None) };
-        let (base, recorded_at): (i64, i64) = (head.get(0), head.get(1));
-        if !predecessors_exist(&mut transaction, columns).await?
-            || !is_as_decided(&mut transaction, columns).await?
-        {
-            return Ok(None);
+        let committed = lay_down(&mut transaction, self.epoch, columns, batch, now).await?;
+        if committed.is_some() {
+            fail::fail_point!("log.in-transaction");
+            transaction.commit().await?;
         }
-        for append in batch {
-            give_up(&mut transaction, append).await?;
-        }
-        insert_events(&mut transaction, columns, base, recorded_at).await?;
-        insert_commands(&mut transaction, columns, base, recorded_at).await?;
-        for (index, &scope) in columns.claim_scopes.iter().enumerate() {
-            sqlx::query("INSERT INTO unique_keys (scope, key, owner, item) VALUES ($1, $2, $3, $4)")
-                .bind(scope)
-                .bind(columns.claim_keys[index])
-                .bind(columns.claim_owners[index])
-                .bind(columns.claim_items[index])
-                .execute(&mut *transaction)
-                .await?;
-        }
-        fail::fail_point!("log.in-transaction");
-        transaction.commit().await?;
-        let recorded_at = Instant::from_micros(recorded_at);
-        Ok(Some(Committed { base: Position::new(base), recorded_at }))
+        Ok(committed)
     }
+}
+
+/// Writes a batch within a transaction. `None` when the head does not move: fenced off, a stream would
+/// get a hole, or one has gone on that something was decided on.
+pub(super) async fn lay_down(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    columns: &Columns<'_>,
+    batch: &[&Append],
+    now: Instant,
+) -> Result<Option<Committed>, sqlx::Error> {
+    let head = sqlx::query(
+        "UPDATE log_head SET position = position + $1, recorded_at = max(recorded_at, $2) \
+         WHERE id = 1 AND epoch = $3 RETURNING position - $1, recorded_at",
+    )
+    .bind(columns.event_count())
+    .bind(now.micros())
+    .bind(epoch)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(head) = head else { return Ok(None) };
+    let (base, recorded_at): (i64, i64) = (head.get(0), head.get(1));
+    if !predecessors_exist(connection, columns).await? || !is_as_decided(connection, columns).await? {
+        return Ok(None);
+    }
+    for append in batch {
+        give_up(connection, append).await?;
+    }
+    insert_events(connection, columns, base, recorded_at).await?;
+    insert_commands(connection, columns, base, recorded_at).await?;
+    for (index, &scope) in columns.claim_scopes.iter().enumerate() {
+        sqlx::query("INSERT INTO unique_keys (scope, key, owner, item) VALUES ($1, $2, $3, $4)")
+            .bind(scope)
+            .bind(columns.claim_keys[index])
+            .bind(columns.claim_owners[index])
+            .bind(columns.claim_items[index])
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(Some(Committed { base: Position::new(base), recorded_at: Instant::from_micros(recorded_at) }))
 }
 
 async fn predecessors_exist(
@@ -188,7 +199,7 @@ async fn give_up(connection: &mut SqliteConnection, append: &Append) -> Result<(
 }
 
 /// `(…), (…)` of `rows` rows with `width` numbered places each.
-fn places(rows: usize, width: usize) -> String {
+pub(super) fn places(rows: usize, width: usize) -> String {
     let row = |row: usize| {
         let places: Vec<String> = (1..=width).map(|place| format!("${}", row * width + place)).collect();
         format!("({})", places.join(", "))
@@ -197,7 +208,7 @@ fn places(rows: usize, width: usize) -> String {
 }
 
 /// Cuts `total` rows into chunks of the sizes that have a prepared statement.
-fn chunks(total: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(super) fn chunks(total: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let size = ROWS.into_iter().find(|size| *size <= total - from)?;
@@ -262,7 +273,7 @@ async fn insert_commands(
     Ok(())
 }
 
-fn batch_error(error: sqlx::Error) -> BatchError {
+pub(super) fn batch_error(error: sqlx::Error) -> BatchError {
     match error {
         sqlx::Error::Database(error) if error.is_unique_violation() => BatchError::Refused,
         sqlx::Error::Database(error) if error.is_check_violation() => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{AGENT, AUDITOR, BI, NOWHERE_BI, SALES_AUDITOR, SUSPENDED, World, event, events};
+use super::world::{AGENT, AUDITOR, BI, NOWHERE_BI, SALES_AUDITOR, SUSPENDED, World, event, events, stored};
 use crate::http::tests::world::{answer, operator};
 
 /// What nobody but an auditor may read, and sealed at that.
@@ -88,7 +88,7 @@ async fn auditors_read_what_is_stored_byte_for_byte() {
     let inner = "{\"z\": 1,\"note\":{\"$sealed\":\"AQAA\"},\"a\":12345678901234567890123,\"n\":1.10}";
     let payload = format!("{{\"lost\":{inner}}}");
     let event = event("clue.lost", Some("sales"), &payload);
-    let metadata = serde_json::to_string(&event.metadata).unwrap();
+    let metadata = stored(&event).metadata;
     world.log.append([event]);
     let url = |query| world.request(query).bearer_auth(world.token(AUDITOR, 60)).send();
     let text = url("").await.unwrap().text().await.unwrap();
@@ -97,5 +97,7 @@ async fn auditors_read_what_is_stored_byte_for_byte() {
     assert!(plain.get("payload").is_none() && plain.get("metadata").is_none());
     let raw = &world.replay(AUDITOR, "raw=true").await[0];
     assert_eq!(raw["payload"], json!(payload));
+    // A member that only a newer program knows is there, too.
     assert_eq!(raw["metadata"], json!(metadata));
+    assert!(metadata.contains("newer"));
 }

@@ -183,7 +183,7 @@ async fn wrong_parameters_are_named() {
 }
 
 #[tokio::test]
-async fn a_page_is_read_when_the_one_before_was_taken() {
+async fn no_more_than_a_few_pages_are_read_ahead_of_the_client() {
     let world = World::with(ReplaySettings { page: 100, chunk_bytes: 1_024, ..brisk() }).await;
     world.log.append(many(2_000));
     let request = axum::http::Request::get("/events")
@@ -197,9 +197,11 @@ async fn a_page_is_read_when_the_one_before_was_taken() {
     let (mut taken, mut largest) = (Position::ZERO, 0);
     while let Some(chunk) = body.next().await {
         let chunk = chunk.unwrap();
-        let (after, size) = *world.log.reads().last().unwrap();
-        assert!(after <= taken, "the page behind {after} was read when only {taken} was taken");
-        assert!(size <= 100);
+        for (after, size) in world.log.reads() {
+            let ahead = after.get() - taken.get();
+            assert!(ahead <= 300, "the page behind {after} was read when only {taken} was taken");
+            assert!(size <= 100);
+        }
         largest = largest.max(chunk.len());
         let count = chunk.split_inclusive(|byte| *byte == b'\n').count();
         taken = taken.plus(count);

@@ -1,7 +1,7 @@
 //! A log in memory behind a real server, with an operator of every kind.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,14 +12,17 @@ use domain::envelope::{Actor, Metadata, Position, RecordedEvent, Revision, Strea
 use domain::ids::{CommandId, CorrelationId, EventId, OperatorId};
 use domain::operator::{Role, Scope};
 use domain::ports::{EventReader, Head, ReadError};
+use domain::proof::StoredEvent;
 use domain::values::LineKey;
+use projections::{Consumers, Database};
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::auth::{Authenticator, Directory, DirectoryEntry, DirectoryUnavailable, Tokens};
 use crate::config::Limits;
-use crate::http::events::{EventsState, ReplaySettings, routes};
+use crate::http::events::{EventsState, ReplaySettings, consumers, routes};
 use crate::http::tests::world::{NOW, Query, operator};
 use crate::http::{Engines, Gateway, Server, SocketSettings};
 use crate::keys::Keys;
@@ -100,12 +103,33 @@ impl EventReader for InMemoryEventReader {
         Err(ReadError::Unavailable("streams are not replayed".into()))
     }
 
+    async fn read_stored(&self, after: Position, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        Ok(self.read(after, limit).await?.iter().map(stored).collect())
+    }
+
     async fn head(&self) -> Result<Head, ReadError> {
         if self.headless.load(Ordering::SeqCst) {
             return Err(ReadError::Unavailable("hunter2".into()));
         }
         let last = self.events.lock().unwrap().last().map(|event| (event.position, event.recorded_at));
         Ok(last.map_or_else(Head::default, |(position, recorded_at)| Head { position, recorded_at }))
+    }
+}
+
+/// The event as a row of a newer program may store it: with white space, and a member that this
+/// program does not know.
+pub fn stored(event: &RecordedEvent) -> StoredEvent {
+    let metadata = serde_json::to_string(&event.metadata).unwrap();
+    StoredEvent {
+        position: event.position,
+        aggregate_type: event.stream.aggregate_type().into(),
+        aggregate_id: event.stream.id().into(),
+        sequence: event.revision,
+        event_type: event.event_type.clone(),
+        event_version: event.event_version.clone(),
+        recorded_at: event.recorded_at,
+        payload: event.payload.clone(),
+        metadata: metadata.replacen('{', "{ \"newer\":\"1\", ", 1).into(),
     }
 }
 
@@ -166,6 +190,32 @@ pub fn many(count: usize) -> impl Iterator<Item = RecordedEvent> {
     })
 }
 
+/// A clock that stands still.
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl projections::Clock for ManualClock {
+    fn now(&self) -> Instant {
+        Instant::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A database that keeps consumers.
+async fn views() -> (Database, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("views.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    migrations::SQLITE_VIEWS.run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    (Database::connect(&format!("sqlite://{}", file.display())).await.unwrap(), folder)
+}
+
 /// The server and everything about it.
 pub struct World {
     pub log: Arc<InMemoryEventReader>,
@@ -174,6 +224,8 @@ pub struct World {
     pub state: EventsState,
     pub stop: Arc<Notify>,
     pub ended: tokio::task::JoinHandle<std::io::Result<()>>,
+    pub clock: Arc<ManualClock>,
+    _folder: tempfile::TempDir,
     url: String,
     tokens: Tokens,
     client: reqwest::Client,
@@ -209,14 +261,18 @@ impl World {
         let state = EventsState::new(log.clone(), gateway.clone())
             .with_appended(appended.subscribe())
             .with_settings(settings);
+        let (db, folder) = views().await;
+        let clock = Arc::new(ManualClock(AtomicI64::new(NOW.micros())));
+        let consumers = Consumers::new(db, log.clone(), clock.clone());
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let url = format!("http://{}/events", server.address());
+        let url = format!("http://{}", server.address());
         let stop = Arc::new(Notify::new());
         let signal = stop.clone();
-        let served = server.serve(routes(state.clone()), gateway, async move { signal.notified().await });
+        let routes = routes(state.clone()).merge(consumers::routes(state.clone(), consumers));
+        let served = server.serve(routes, gateway, async move { signal.notified().await });
         let ended = tokio::spawn(served);
         let client = reqwest::Client::new();
-        Self { log, staff, appended, state, stop, ended, url, tokens, client }
+        Self { log, staff, appended, state, stop, ended, clock, _folder: folder, url, tokens, client }
     }
 
     /// A token that is good for so many seconds from now.
@@ -226,7 +282,13 @@ impl World {
 
     /// A request without a token.
     pub fn request(&self, query: &str) -> reqwest::RequestBuilder {
-        self.client.get(format!("{}?{query}", self.url))
+        self.client.get(format!("{}/events?{query}", self.url))
+    }
+
+    /// A request about consumers, allowed.
+    pub fn consumers(&self, who: u128, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}/consumers{path}", self.url);
+        self.client.request(method, url).bearer_auth(self.token(who, 3_600))
     }
 
     /// Begins a replay that is allowed.

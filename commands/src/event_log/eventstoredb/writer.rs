@@ -1,0 +1,171 @@
+//! How a batch is committed: laid into the replica's open transaction, which decides whether it fits;
+//! appended to the stream at exactly that head; kept in the replica.
+//!
+//! Invariants: nothing is decided on a replica that lags, since an append at another end of the stream
+//! is refused and the batch decided anew; what the replica keeps is what the stream has, byte for byte,
+//! even when an append that counted as lost arrives late; the replica's head is held until the stream
+//! has answered, so writers that share it stand in one line and a fenced one appends nothing.
+
+use async_trait::async_trait;
+use domain::ids::CommandId;
+use domain::ports::ReadError;
+use domain::{Instant, Position};
+use eventstore::EventData;
+
+use super::super::append::{Append, AppendError, StoredCommand};
+use super::super::writer::{Backend, BatchError, Committed};
+use super::entry::{Entry, lay_out};
+use super::replica::{Replica, Staged};
+use super::source::{AppendFailure, Source};
+
+/// How often a batch is decided anew because others appended first, before it counts as lost.
+const RACES: usize = 16;
+
+/// What appends to the stream and feeds the replica.
+pub(in super::super) struct EventStoreWriter<R> {
+    replica: R,
+    source: Source,
+    /// Whether an append of unknown outcome may still arrive at the end that the stream has now.
+    uncertain: bool,
+}
+
+impl<R: Replica> EventStoreWriter<R> {
+    pub fn new(replica: R, source: Source) -> Self {
+        Self { replica, source, uncertain: false }
+    }
+
+    /// Lays the batch into the replica's transaction. When it does not fit, the replica may lag behind
+    /// what it would have to be decided on. `None` when it still does not fit.
+    async fn stage(&mut self, batch: &[&Append], now: Instant) -> Result<Option<Staged>, BatchError> {
+        for _ in 0..RACES {
+            if let Some(staged) = self.replica.stage(batch, now).await? {
+                return Ok(Some(staged));
+            }
+            if catch_up(&mut self.replica, &mut self.source).await? == 0 {
+                return Ok(None);
+            }
+        }
+        Err(outrun())
+    }
+
+    /// Appends what was staged and keeps it. `None` when others were faster.
+    async fn settle(&mut self, batch: &[&Append], staged: Staged) -> Result<Option<Committed>, BatchError> {
+        let committed = staged.committed;
+        let events = lay_out(batch, committed.base, committed.recorded_at, staged.epoch)
+            .and_then(|entries| entries.into_iter().map(Entry::proposed).collect::<Result<Vec<_>, _>>());
+        let appended = match events {
+            Ok(events) if events.is_empty() => Ok(()),
+            Ok(events) => self.append(committed.base, events).await,
+            Err(reason) => Err(AppendFailure::Unfit(reason)),
+        };
+        match appended {
+            Ok(()) if !self.uncertain => {
+                self.replica.keep().await?;
+                Ok(Some(committed))
+            }
+            Ok(()) => self.kept_by_the_stream(batch, committed).await.map(Some),
+            Err(failure) => {
+                let unknown = matches!(failure, AppendFailure::Unknown(_));
+                self.uncertain |= unknown;
+                self.replica.discard().await?;
+                match failure {
+                    AppendFailure::Behind => {
+                        catch_up(&mut self.replica, &mut self.source).await?;
+                        // Whatever was on its way came too late now, or is in the replica.
+                        self.uncertain = false;
+                        Ok(None)
+                    }
+                    AppendFailure::Unfit(_) if batch.len() > 1 => Err(BatchError::Refused),
+                    AppendFailure::Unfit(reason) | AppendFailure::Denied(reason) => {
+                        Err(BatchError::Rejected(reason))
+                    }
+                    AppendFailure::NotTaken(reason) | AppendFailure::Unknown(reason) => {
+                        Err(BatchError::Lost(reason))
+                    }
+                }
+            }
+        }
+    }
+
+    async fn append(&mut self, head: Position, events: Vec<EventData>) -> Result<(), AppendFailure> {
+        self.source.append(head, events).await
+    }
+
+    /// The server recognises events by their ids, so the append that it confirms may be one that counted
+    /// as lost, recorded at another time: what the stream has is what the replica takes.
+    async fn kept_by_the_stream(
+        &mut self,
+        batch: &[&Append],
+        committed: Committed,
+    ) -> Result<Committed, BatchError> {
+        self.replica.discard().await?;
+        catch_up(&mut self.replica, &mut self.source).await?;
+        self.uncertain = false;
+        let first = batch.first().ok_or(BatchError::Refused)?;
+        match self.replica.find(first.command.id).await? {
+            Some((_, recorded_at)) => Ok(Committed { recorded_at, ..committed }),
+            None => Err(BatchError::Lost("an append that was confirmed is not in the stream".to_owned())),
+        }
+    }
+}
+
+fn outrun() -> BatchError {
+    BatchError::Lost("other writers append faster".to_owned())
+}
+
+/// Brings a replica to the end of the stream; says how many events it took.
+pub(super) async fn catch_up<R: Replica>(replica: &mut R, source: &mut Source) -> Result<u64, BatchError> {
+    let mut taken = 0;
+    loop {
+        let after = replica.tip().await?;
+        let entries = source.read(after).await.map_err(unreadable)?;
+        let Some(last) = entries.last() else { return Ok(taken) };
+        let to = last.row.position;
+        match replica.apply(after, &entries).await {
+            Ok(true) => tracing::debug!(%after, to, "the replica took events of the stream"),
+            Ok(false) => {}
+            Err(BatchError::Refused) => {
+                let reason = "the replica holds something else than the stream in EventStoreDB";
+                return Err(BatchError::Rejected(format!("behind position {after}, {reason}")));
+            }
+            Err(other) => return Err(other),
+        }
+        taken += entries.len() as u64;
+    }
+}
+
+/// A stream that cannot be read as a log takes no append; one that does not answer may later.
+fn unreadable(error: ReadError) -> BatchError {
+    match error {
+        ReadError::Unavailable(reason) => BatchError::Lost(reason),
+        other => BatchError::Rejected(other.to_string()),
+    }
+}
+
+#[async_trait]
+impl<R: Replica> Backend for EventStoreWriter<R> {
+    async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
+        self.replica.store_keys(batch, now).await?;
+        for _ in 0..RACES {
+            let staged = self.stage(batch, now).await?.ok_or(BatchError::Refused)?;
+            if let Some(committed) = self.settle(batch, staged).await? {
+                return Ok(committed);
+            }
+        }
+        Err(outrun())
+    }
+
+    async fn explain(&mut self, append: &Append) -> Result<AppendError, BatchError> {
+        self.replica.explain(append).await
+    }
+
+    async fn find(&mut self, command: CommandId) -> Result<Option<(StoredCommand, Instant)>, BatchError> {
+        self.replica.find(command).await
+    }
+
+    /// The replica is brought to the end of the stream before anybody looks anything up in it.
+    async fn reconnect(&mut self) -> Result<(), BatchError> {
+        self.replica.reconnect().await?;
+        catch_up(&mut self.replica, &mut self.source).await.map(drop)
+    }
+}
