@@ -9,6 +9,7 @@ mod backup;
 mod command_service;
 mod erasure;
 mod eventstore;
+mod faults;
 mod import;
 mod outage;
 mod proof;

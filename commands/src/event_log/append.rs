@@ -129,6 +129,12 @@ pub struct Append {
     pub destroy_keys: Vec<SubjectId>,
     /// Whether its commit may wait for others like it: see `Appender::gather`.
     pub bulk: bool,
+    /// Chains of appends that it goes on with: whoever decides on the effects of an append before they
+    /// are committed gives his own append the same chain. When one of a chain fails, those behind it are
+    /// refused, though another process may have brought the stream to the revision that they expect.
+    pub extends: Vec<u64>,
+    /// Chains that it was decided on without going on with them.
+    pub rests_on: Vec<u64>,
 }
 
 impl Append {
@@ -145,6 +151,8 @@ impl Append {
             new_keys: Vec::new(),
             destroy_keys: Vec::new(),
             bulk: false,
+            extends: Vec::new(),
+            rests_on: Vec::new(),
         }
     }
 

@@ -20,6 +20,8 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 pub(super) struct Entry {
     pub revision: Revision,
     pub state: Arc<dyn Any + Send + Sync>,
+    /// The chain of appends that brings it there; zero when it was read from the log.
+    pub chain: u64,
 }
 
 /// A stream's step from one revision to the next.
@@ -74,9 +76,21 @@ impl AggregateCache {
         Some(submit(append))
     }
 
-    pub fn evict(&self, streams: &[StreamId]) {
+    /// Forgets these streams as far as they are what these chains of appends made of them. What somebody
+    /// knows better by now stays, or everybody who fails would take the others' ground away.
+    pub fn evict(&self, streams: &[(StreamId, u64)]) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for stream in streams {
+        for (stream, chain) in streams {
+            if cache.peek(stream).is_some_and(|known| known.chain == *chain) {
+                cache.pop(stream);
+            }
+        }
+    }
+
+    /// Forgets a stream that was read from the log at a revision.
+    pub fn evict_read(&self, stream: &StreamId, at: Revision) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.peek(stream).is_some_and(|known| known.chain == 0 && known.revision == at) {
             cache.pop(stream);
         }
     }

@@ -14,6 +14,7 @@ mod outcome;
 mod unit_of_work;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use domain::Aggregate;
@@ -62,6 +63,8 @@ struct Inner {
     index: PepperedIndex,
     cache: AggregateCache,
     clock: SharedClock,
+    /// The last chain of appends that was begun: see `Append::extends`.
+    chains: AtomicU64,
 }
 
 impl CommandService {
@@ -69,7 +72,9 @@ impl CommandService {
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, vault: Arc<Vault>, clock: SharedClock) -> Self {
         let index = vault.blind_index();
-        Self(Arc::new(Inner { log, vault, index, cache: AggregateCache::default(), clock }))
+        // A log may have several services: their chains begin apart.
+        let chains = AtomicU64::new(rand::random::<u64>() >> 1);
+        Self(Arc::new(Inner { log, vault, index, cache: AggregateCache::default(), clock, chains }))
     }
 
     /// The log that the service appends to.
@@ -97,19 +102,20 @@ impl CommandService {
         let input =
             serde_json::to_vec(use_case).map_err(|error| CommandError::Internal(error.to_string()))?;
         let fingerprint = self.0.index.fingerprint(U::NAME, &input);
-        let (mut place, mut doubted) = (None, false);
+        let (mut place, mut fresh) = (None, false);
         for _ in 0..ATTEMPTS {
-            let mut work = UnitOfWork::new(&self.0, context);
+            let mut work = UnitOfWork::new(&self.0, context).reading(fresh);
             let done = match use_case.execute(&mut work).await {
                 Ok(done) => done,
                 Err(Stop::Refused(refused)) => {
                     work.discard();
                     Done::refused(refused)
                 }
-                // The log checks what a decision rests on, and these are none: they are made once more on
-                // what the log has now, for another process may have gone on.
+                // The log checks what a decision rests on when it is appended, and these are not: they are
+                // made once more on what the log has now. Another process may have gone on, and what is in
+                // flight may fail.
                 Err(Stop::Fail(CommandError::Forbidden | CommandError::StaleRevision { .. }))
-                    if !std::mem::replace(&mut doubted, true) && work.doubt() =>
+                    if !std::mem::replace(&mut fresh, true) && work.doubt() =>
                 {
                     continue;
                 }
@@ -126,10 +132,14 @@ impl CommandService {
                     fail::fail_point!("command.before-reply");
                     return done.answer(at);
                 }
-                Ok(None) => tokio::task::yield_now().await,
+                Ok(None) => {
+                    // What is in flight here is newer than what the log has.
+                    fresh = false;
+                    tokio::task::yield_now().await;
+                }
                 Err(AppendError::CommandExists(stored)) => return repeat(&stored, fingerprint),
-                Err(AppendError::WrongExpectedRevision { stream, .. }) => {
-                    self.0.cache.evict(&[stream]);
+                Err(AppendError::WrongExpectedRevision { stream, expected }) => {
+                    self.0.cache.evict_read(&stream, expected);
                     metrics::counter!("commands_decided_again").increment(1);
                 }
                 Err(AppendError::KeyTaken { .. }) => {
@@ -223,7 +233,8 @@ fn repeat(stored: &StoredCommand, fingerprint: [u8; 16]) -> Result<Receipt, Comm
 /// What an append that failed, or was abandoned, leaves in memory must go.
 struct InFlight<'a> {
     inner: &'a Inner,
-    streams: Vec<StreamId>,
+    /// With the chains of appends that made them what they were taken to be.
+    streams: Vec<(StreamId, u64)>,
     new_subjects: Vec<SubjectId>,
     done: bool,
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cqrs_es::{AggregateError, EventStore};
 use domain::envelope::{Metadata, Revision, StreamId};
@@ -52,6 +53,8 @@ struct Open {
     loaded: Revision,
     /// Whether this process knew it, and did not read it from the log just now.
     known: bool,
+    /// The chain of appends that it rests on; zero when it was read from the log.
+    chain: u64,
     state: Arc<dyn Any + Send + Sync>,
     events: Vec<Staged>,
 }
@@ -61,6 +64,8 @@ pub struct UnitOfWork<'a> {
     inner: &'a Inner,
     context: &'a CommandContext,
     now: Instant,
+    /// Whether to read from the log what this process knows, too.
+    fresh: bool,
     streams: BTreeMap<StreamId, Open>,
     /// The stream whose revision the caller gets back.
     primary: Option<StreamId>,
@@ -78,6 +83,7 @@ impl<'a> UnitOfWork<'a> {
             inner,
             context,
             now: inner.clock.now(),
+            fresh: false,
             streams: BTreeMap::new(),
             primary: None,
             keys: BTreeMap::new(),
@@ -87,6 +93,12 @@ impl<'a> UnitOfWork<'a> {
             release_owners: Vec::new(),
             destroy_keys: Vec::new(),
         }
+    }
+
+    /// Whether everything is read from the log, whatever this process knows.
+    pub(super) const fn reading(mut self, fresh: bool) -> Self {
+        self.fresh = fresh;
+        self
     }
 
     /// Drops what was staged, keeps what was loaded.
@@ -104,7 +116,7 @@ impl<'a> UnitOfWork<'a> {
     /// Forgets what this process knew and another one may have changed; whether that was anything.
     pub(super) fn doubt(&self) -> bool {
         let known = self.streams.iter().filter(|(_, open)| open.known);
-        let known: Vec<StreamId> = known.map(|(stream, _)| stream.clone()).collect();
+        let known: Vec<_> = known.map(|(stream, open)| (stream.clone(), open.chain)).collect();
         self.inner.cache.evict(&known);
         !known.is_empty()
     }
@@ -148,12 +160,14 @@ impl<'a> UnitOfWork<'a> {
         if let Some(open) = self.streams.get(&stream) {
             return state(&open.state);
         }
-        let (entry, known) = match self.inner.cache.get(&stream) {
+        let known = if self.fresh { None } else { self.inner.cache.get(&stream) };
+        let (entry, known) = match known {
             Some(entry) => (entry, true),
             None => (self.load_stored::<A>(&stream).await?, false),
         };
         let loaded = state(&entry.state);
-        let open = Open { loaded: entry.revision, known, state: entry.state, events: Vec::new() };
+        let (chain, events) = (entry.chain, Vec::new());
+        let open = Open { loaded: entry.revision, known, chain, state: entry.state, events };
         self.streams.insert(stream, open);
         loaded
     }
@@ -169,7 +183,7 @@ impl<'a> UnitOfWork<'a> {
             })
         })?;
         let revision = Revision::new(i64::try_from(context.current_sequence).unwrap_or(i64::MAX));
-        let entry = Entry { revision, state: Arc::new(context.aggregate) };
+        let entry = Entry { revision, state: Arc::new(context.aggregate), chain: 0 };
         if revision > Revision::ZERO {
             self.inner.cache.offer(stream.clone(), entry.clone());
         }
@@ -179,7 +193,7 @@ impl<'a> UnitOfWork<'a> {
     /// Begins an aggregate whose id was made a moment ago: nothing can be stored of it.
     pub(crate) fn begin<A: Aggregate>(&mut self, id: &A::Id) {
         let state: Arc<dyn Any + Send + Sync> = Arc::new(A::default());
-        let open = Open { loaded: Revision::ZERO, known: false, state, events: Vec::new() };
+        let open = Open { loaded: Revision::ZERO, known: false, chain: 0, state, events: Vec::new() };
         self.streams.insert(StreamId::of::<A>(id), open);
     }
 
@@ -281,9 +295,13 @@ impl<'a> UnitOfWork<'a> {
         let result = done.stored(revision).map_err(|error| AppendError::Rejected(error.to_string()))?;
         let command = CommandRecord { id: self.context.command_id, fingerprint, result };
         let mut append = Append::of(command);
-        let mut steps = Vec::new();
+        let (mut steps, mut touched) = (Vec::new(), Vec::new());
         for (stream, open) in std::mem::take(&mut self.streams) {
             if open.events.is_empty() {
+                if open.chain != 0 {
+                    append.rests_on.push(open.chain);
+                    touched.push((stream.clone(), open.chain));
+                }
                 append.decided_on.push(DecidedOn { stream, at: open.loaded });
                 continue;
             }
@@ -291,7 +309,14 @@ impl<'a> UnitOfWork<'a> {
             for staged in open.events {
                 events.push(self.seal(&stream, staged)?);
             }
-            let to = Entry { revision: open.loaded.plus(events.len()), state: open.state };
+            let revision = open.loaded.plus(events.len());
+            let chain = match open.chain {
+                0 => self.inner.chains.fetch_add(1, Ordering::Relaxed) + 1,
+                chain => chain,
+            };
+            append.extends.push(chain);
+            touched.push((stream.clone(), chain));
+            let to = Entry { revision, state: open.state, chain };
             steps.push(Step { stream: stream.clone(), from: open.loaded, to });
             append.streams.push(StreamAppend { stream, expected: open.loaded, events });
         }
@@ -303,7 +328,7 @@ impl<'a> UnitOfWork<'a> {
         append.destroy_keys.clone_from(&self.destroy_keys);
         let mut in_flight = InFlight {
             inner: self.inner,
-            streams: steps.iter().map(|step| step.stream.clone()).collect(),
+            streams: touched,
             new_subjects: append.new_keys.iter().map(|key| key.subject).collect(),
             done: false,
         };

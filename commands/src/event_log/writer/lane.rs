@@ -4,8 +4,9 @@
 //! conflict is answered to its own caller alone. When its reply is lost, the command ids are looked
 //! up before anything is sent again, so that nothing is appended twice.
 
-use std::sync::Arc;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::Position;
@@ -20,6 +21,36 @@ use crate::clock::SharedClock;
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Failed chains that are kept: several times as many as appends can wait in the queue.
+const KEPT: usize = 1 << 14;
+
+/// Chains of which an append failed. Whatever is behind it must fail, too.
+#[derive(Default)]
+pub(super) struct Failed {
+    chains: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Failed {
+    fn add(&mut self, append: &Append) {
+        for chain in &append.extends {
+            if self.chains.insert(*chain) {
+                self.order.push_back(*chain);
+            }
+        }
+        while self.order.len() > KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.chains.remove(&oldest);
+        }
+    }
+
+    fn holds_up(&self, append: &Append) -> bool {
+        let mut chains = append.extends.iter().chain(&append.rests_on);
+        !self.chains.is_empty() && chains.any(|chain| self.chains.contains(chain))
+    }
+}
+
 /// One connection that commits batches, and what it needs to answer them.
 pub(super) struct Lane<B> {
     backend: B,
@@ -27,6 +58,8 @@ pub(super) struct Lane<B> {
     clock: SharedClock,
     /// Set when the epoch has gone on.
     fenced: Arc<AtomicBool>,
+    /// Of all lanes.
+    failed: Arc<Mutex<Failed>>,
 }
 
 impl Committed {
@@ -47,15 +80,20 @@ impl<B: Backend> Lane<B> {
         announce: watch::Sender<Position>,
         clock: SharedClock,
         fenced: Arc<AtomicBool>,
+        failed: Arc<Mutex<Failed>>,
     ) -> Self {
-        Self { backend, announce, clock, fenced }
+        Self { backend, announce, clock, fenced, failed }
     }
 
     /// Commits a batch, splitting it while it is refused. A stack instead of recursion keeps the
     /// order of positions and the order of the queue the same.
     pub async fn commit(&mut self, batch: Vec<Request>) {
         let mut stack = vec![batch];
-        while let Some(mut batch) = stack.pop() {
+        while let Some(batch) = stack.pop() {
+            let mut batch = self.without_baseless(batch);
+            if batch.is_empty() {
+                continue;
+            }
             match self.try_commit(&batch).await {
                 Ok(appended) => self.acknowledge(batch, appended),
                 Err(BatchError::Refused) if batch.len() > 1 => {
@@ -66,6 +104,28 @@ impl<B: Backend> Lane<B> {
                 Err(error) => self.decline(batch, error).await,
             }
         }
+    }
+
+    /// Refuses what is behind an append that failed: it was decided on a state that never came to be.
+    fn without_baseless(&self, batch: Vec<Request>) -> Vec<Request> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !batch.iter().any(|request| failed.holds_up(&request.append)) {
+            return batch;
+        }
+        let mut rest = Vec::with_capacity(batch.len());
+        for request in batch {
+            // What is in a chain has a stream.
+            let first = request.append.expectations().next();
+            let first = first.map(|(stream, expected)| (stream.clone(), expected));
+            match first.filter(|_| failed.holds_up(&request.append)) {
+                Some((stream, expected)) => {
+                    failed.add(&request.append);
+                    request.answer(Err(AppendError::WrongExpectedRevision { stream, expected }));
+                }
+                None => rest.push(request),
+            }
+        }
+        rest
     }
 
     async fn try_commit(&mut self, batch: &[Request]) -> Result<Vec<Appended>, BatchError> {
@@ -146,6 +206,7 @@ impl<B: Backend> Lane<B> {
             if matches!(answer, AppendError::Fenced { .. }) && !self.fenced.swap(true, Ordering::Relaxed) {
                 tracing::error!("this process was fenced off: it appends nothing any more, start it again");
             }
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).add(&request.append);
             request.answer(Err(answer));
         }
     }

@@ -10,8 +10,8 @@ mod appender;
 mod lane;
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::ids::CommandId;
@@ -78,7 +78,8 @@ pub(super) fn start<B: Backend>(lanes: Vec<B>, head: Position, clock: &SharedClo
     let (announce, appended) = watch::channel(head);
     let (gatherings, gathering) = watch::channel(0);
     let fenced = Arc::new(AtomicBool::new(false));
-    let lane = |backend| Lane::new(backend, announce.clone(), clock.clone(), fenced.clone());
+    let failed = Arc::new(Mutex::default());
+    let lane = |backend| Lane::new(backend, announce.clone(), clock.clone(), fenced.clone(), failed.clone());
     let idle = lanes.into_iter().map(lane).collect();
     let (in_flight, held) = (JoinSet::new(), Held::default());
     tokio::spawn(Writer { requests, held, idle, in_flight, touched: HashSet::new(), gathering }.run());
