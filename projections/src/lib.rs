@@ -31,7 +31,7 @@ pub(crate) mod tests;
 pub use changes::{ChangedRow, Changes};
 pub use consumers::{Consumer, ConsumerError, ConsumerLag, Consumers, LeaseId};
 pub use directory::{Directory, Snapshot};
-pub use read::{Cursor, Edge, Page, Paging, QueryError, Shown, Sight, Viewer};
+pub use read::{Cursor, Edge, Moment, Page, Paging, QueryError, Shown, Sight, Viewer};
 pub use rebuild::{Progress, Report, TableReport};
 pub use runner::{Clock, Config, Lag, ParkedEvent, Ports, Projections, RunError, SystemClock, WaitError};
 pub use sql::{Database, SqlError};

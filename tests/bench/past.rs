@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use domain::operator::{Role, Scope};
 use domain::{Instant as At, Position};
+use projections::Moment;
 use projections::clue_list::{ClueFilter, ClueListQuery, ClueOrder};
-use projections::history::{HistoryQuery, Moment};
+use projections::history::HistoryQuery;
 use projections::{Paging, Viewer};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Executor};

@@ -9,11 +9,12 @@ use commands::service::UseCase;
 use commands::{CommandContext, CommandError, CommandService, Receipt};
 use domain::envelope::{Actor, Revision};
 use domain::ids::{CommandId, CorrelationId};
+use projections::Moment;
 use projections::clue_list::{ClueList, ClueListQuery};
 use projections::clue_pool::{CluePool, PoolQuery};
 use projections::customer::{CustomerQuery, Customers};
 use projections::fact_clue_stage::FactClueStageQuery;
-use projections::history::{History, HistoryQuery, Moment};
+use projections::history::{History, HistoryQuery};
 use projections::star_customers::{StarCustomers, StarQuery};
 use projections::{Directory, Page, Paging, Projections, QueryError, Snapshot, Viewer, WaitError};
 

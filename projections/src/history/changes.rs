@@ -95,6 +95,8 @@ struct Subject {
     /// The clue, when it is one.
     clue: Option<ClueId>,
     sight: Sight,
+    /// Whether the person was erased since.
+    erased: bool,
     amounts: bool,
 }
 
@@ -119,6 +121,7 @@ impl HistoryQuery {
             customer_id: now.customer_id,
             clue: Some(clue),
             sight: now.sight,
+            erased: now.erased,
             amounts: viewer.sees_amounts(),
         };
         self.page_of(&subject, until, paging).await
@@ -136,10 +139,11 @@ impl HistoryQuery {
         until: Option<Position>,
         paging: &Paging,
     ) -> Result<Page<Change>, QueryError> {
-        let sights = crate::customer::visible(self.db(), viewer, &[customer_id]).await?;
-        let Some(sight) = sights.get(&customer_id) else { return Ok(Page::empty()) };
+        let access = crate::customer::access_to(self.db(), viewer, &[customer_id]).await?;
+        let Some(access) = access.get(&customer_id) else { return Ok(Page::empty()) };
+        let (sight, erased) = (access.sight, access.erased);
         let (id, amounts) = (customer_id.to_string(), viewer.sees_amounts());
-        let subject = Subject { id, customer_id, clue: None, sight: *sight, amounts };
+        let subject = Subject { id, customer_id, clue: None, sight, erased, amounts };
         self.page_of(&subject, until, paging).await
     }
 
@@ -217,7 +221,7 @@ impl HistoryQuery {
                 let none = FieldChange { field: field.clone(), before: None, after: None };
                 let change = values.entry((edge, field)).or_insert(none);
                 let side = if began { &mut change.after } else { &mut change.before };
-                *side = Some(row.seen(subject.sight));
+                *side = Some(row.seen(subject.sight, subject.erased));
             }
         }
         // Words that were said again are no change; of words that cannot be read nobody can tell.

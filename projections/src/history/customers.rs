@@ -115,8 +115,7 @@ fn item(
         erasure_ground: values.word("erasureGround"),
         position,
     };
-    // Of a person who was erased since nothing shows, even while the past still waits for the erasure.
-    let shown = |row: &PastValueRow| if erased_since { Shown::Redacted } else { row.shown(sight) };
+    let shown = |row: &PastValueRow| row.shown(sight, erased_since);
     let erased = erased_at.map(|_| Shown::Redacted);
     let name = values.get("name").map(shown).or(erased);
     let mut contacts: Vec<ContactItem> = values

@@ -2,8 +2,8 @@
 
 use domain::envelope::Position;
 use domain::ids::ClueId;
+use futures::future::try_join_all;
 
-use super::Moment;
 use super::clue::FIELDS;
 use super::era::{LASTING, ended_eras};
 use super::query::{HistoryQuery, show};
@@ -12,7 +12,9 @@ use crate::clue_list::{
     ClueFilter, ClueItem, ClueOrder, FEW, FieldFilter, MAX_NAME_PART, Narrow, Part, phone_column,
     push_field_match, scopes, sort_key, text,
 };
-use crate::read::{Arm, Edge, Listing, Page, Paging, Predicate, QueryError, Sight, Viewer, fetch_page};
+use crate::read::{
+    Arm, Edge, Listing, Moment, Page, Paging, Predicate, QueryError, Sight, Viewer, fetch_page,
+};
 use crate::sql::{Cell as _, Record as _, Sql, SqlError, Value};
 
 /// What a part of the list is read along.
@@ -142,7 +144,12 @@ impl HistoryQuery {
         let ids: Vec<ClueId> = page.nodes().map(|row| row.clue.clue_id).collect();
         let now = self.clues_now(viewer, &ids).await?;
         let Page { edges, has_next, has_previous } = page;
-        let seen = |edge: Edge<CluePast>| Some(Edge { cursor: edge.cursor, node: show(edge.node, &now)? });
+        // A search finds nobody who was erased since, even while the past still waits for the erasure.
+        let found = |clue: &ClueId| !(filter.is_personal() && now.get(clue).is_some_and(|now| now.erased));
+        let seen = |edge: Edge<CluePast>| {
+            let node = found(&edge.node.clue.clue_id).then(|| show(edge.node, &now))??;
+            Some(Edge { cursor: edge.cursor, node })
+        };
         Ok(Page { edges: edges.into_iter().filter_map(seen).collect(), has_next, has_previous })
     }
 
@@ -158,22 +165,24 @@ impl HistoryQuery {
         let (at, postgres) = (moment.position, self.db().is_postgres());
         let driven = filter.customer.is_some()
             || narrows.iter().any(|narrow| matches!(narrow, Narrow::Customers(_) | Narrow::Clues(_)));
-        let mut parts = Vec::new();
-        for scope in scopes(viewer, filter) {
+        // What is few is asked for at once, not line by line.
+        let scopes = scopes(viewer, filter).into_iter().map(|scope| async move {
             let now = held(&scope).is_some().then(|| scope.clone());
             let then = if now.is_some() { &Arm::All } else { &scope };
             let mine = match &now {
                 Some(now) if !driven => self.few_now(now).await?,
                 _ => None,
             };
+            let mut parts = Vec::new();
             for part in Part::of(then, filter, narrows, order, postgres) {
                 for along in self.ways(&part, driven, mine.as_ref(), moment).await? {
                     let part = Part::clone(&part);
                     parts.push(PastPart { part, along, now: now.clone(), narrows, at });
                 }
             }
-        }
-        Ok(parts)
+            Ok::<_, QueryError>(parts)
+        });
+        Ok(try_join_all(scopes).await?.into_iter().flatten().collect())
     }
 
     /// How a part is read: along what is few, or along the order in every era that may hold some of it.

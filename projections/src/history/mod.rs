@@ -6,7 +6,8 @@
 //! rights of today show the present one, and with the sight of today, so that a clue that went to
 //! another owner takes its past along. *An erasure reaches the past*: what named or described the person
 //! is gone from every state. A list of the past costs a page along an index, whatever the age of the log
-//! (see `era.rs`). What changed is the difference of two states, for every event there is.
+//! (see `era.rs`), when its filter passes much of what it walks by; a filter that passes little walks on,
+//! as it does in the present list. What changed is the difference of two states, for every event there is.
 //!
 //! Deliberately absent: states between positions, counts of the past, and the names of operators and
 //! teams as they were: those are of the directory as it is now.
@@ -29,17 +30,3 @@ pub use changes::{Cause, Change, FieldChange, MAX_CAUSES};
 pub use projector::History;
 pub use query::HistoryQuery;
 pub use value::{Seen, ValueKind};
-
-use domain::envelope::Position;
-use domain::values::Instant;
-
-/// A place in the log at which the past is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// The instant that was asked for.
-    pub at: Instant,
-    /// Position of the last event that was recorded then or before; zero when there is none.
-    pub position: Position,
-    /// The end of the log.
-    pub head: Position,
-}

@@ -125,7 +125,7 @@ impl HistoryQuery {
                 continue;
             };
             let (Ok(field), Some(now)) = (field.parse(), now.get(&clue)) else { continue };
-            found.entry(clue).or_default().push(FieldItem { field, value: row.field(now.sight) });
+            found.entry(clue).or_default().push(FieldItem { field, value: row.field(now.sight, now.erased) });
         }
         Ok(found)
     }

@@ -247,8 +247,12 @@ impl ValueKind {
 }
 
 impl PastValueRow {
-    /// The personal value, as far as it may be seen.
-    pub(super) fn shown(&self, sight: Sight) -> Shown {
+    /// The personal value, as far as it may be seen. Of a person who was erased since nothing shows, even
+    /// while the past still waits for the erasure.
+    pub(super) fn shown(&self, sight: Sight, erased: bool) -> Shown {
+        if erased {
+            return Shown::Redacted;
+        }
         let value = self.personal.clone();
         let contact = |kind| move |value: &str| mask_contact(kind, value);
         match self.kind {
@@ -260,11 +264,11 @@ impl PastValueRow {
         }
     }
 
-    pub(super) fn seen(&self, sight: Sight) -> Seen {
+    pub(super) fn seen(&self, sight: Sight, erased: bool) -> Seen {
         let text = || self.text.clone().unwrap_or_default();
         let whole = self.whole.unwrap_or_default();
         match self.kind {
-            kind if kind.is_personal() => Seen::Personal(self.shown(sight)),
+            kind if kind.is_personal() => Seen::Personal(self.shown(sight, erased)),
             ValueKind::Choice => Seen::Choice(text()),
             ValueKind::Number => Seen::Number(text()),
             ValueKind::Flag => Seen::Flag(whole != 0),
@@ -276,8 +280,8 @@ impl PastValueRow {
     }
 
     /// The value of a custom field.
-    pub(super) fn field(&self, sight: Sight) -> FieldShown {
-        match self.seen(sight) {
+    pub(super) fn field(&self, sight: Sight, erased: bool) -> FieldShown {
+        match self.seen(sight, erased) {
             Seen::Personal(shown) => FieldShown::Text(shown),
             Seen::Word(option) | Seen::Choice(option) => FieldShown::Choice(option),
             Seen::Number(number) => FieldShown::Number(number),

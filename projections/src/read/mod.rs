@@ -8,6 +8,7 @@
 
 mod cursor;
 mod error;
+mod moment;
 mod page;
 mod phone;
 mod shown;
@@ -17,6 +18,7 @@ mod viewer;
 
 pub use cursor::{Cursor, InvalidCursor};
 pub use error::QueryError;
+pub use moment::Moment;
 pub use page::{Edge, MAX_PAGE, Page, Paging};
 pub(crate) use page::{Listing, Predicate, fetch_page};
 pub(crate) use phone::phone_hashes;

@@ -34,7 +34,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
 use crate::changes::Changes;
-use crate::history::Moment;
+use crate::read::Moment;
 use crate::rebuild::{self, Progress, Report};
 use crate::sql::{Database, SqlError};
 

@@ -4,7 +4,8 @@ use async_graphql::{ComplexObject, SimpleObject, Union};
 use domain::Actor;
 use domain::ids::{CommandId, CorrelationId, EventId, OperatorId};
 use domain::values::{Code, LineKey};
-use projections::history::{Cause, Change, FieldChange, Moment, Seen};
+use projections::Moment;
+use projections::history::{Cause, Change, FieldChange, Seen};
 
 use crate::graphql::clue::{
     ChoiceValue, DateValue, FlagValue, InstantValue, MoneyValue, NumberValue, TextValue,

@@ -83,6 +83,29 @@ async fn a_cursor_is_good_for_its_own_moment_and_order_only() {
 }
 
 #[tokio::test]
+async fn what_changes_between_the_asking_and_the_reading_is_listed_as_it_was() {
+    on_each_database(|world| async move {
+        world.busy();
+        world.catch_up().await;
+        let head = Position::ZERO.plus(world.log.events.lock().unwrap().len());
+        let now = moment(&world, head);
+        for n in 4..=5 {
+            world.assign(n, n, "sales", 1, Some(1));
+        }
+        world.catch_up().await;
+        let query = history(&world.db);
+        let any = ClueFilter::default();
+        let page = query.page(&Viewer::system(), &any, ClueOrder::Captured, &now, &Paging::first(100)).await;
+        let page = page.unwrap();
+        let mut ids: Vec<u128> = page.nodes().map(|item| short(item.clue.clue_id)).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 2, 3, 4, 5, 6, 7, 17]);
+        assert!(page.nodes().all(|item| item.clue.position <= head), "as they were");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_has_more_than_a_few_clues_is_listed_along_the_order() {
     on_each_database(|world| async move {
         world.define_line("sales");

@@ -14,7 +14,7 @@ use domain::ports::EventReader as _;
 
 use super::*;
 use crate::clue_list::{ClueFilter, ClueItem, ClueOrder};
-use crate::read::{Page, Paging, QueryError, Viewer};
+use crate::read::{Moment, Page, Paging, QueryError, Viewer};
 use crate::sql::Database;
 use crate::tests::*;
 

@@ -1,11 +1,13 @@
 //! Rights of today on states of then; and erasures.
 
+use domain::business_line::FieldValue;
 use domain::clue::ClueEvent;
 use domain::customer::CustomerEvent;
 use domain::operator::Role;
 use domain::personal::Personal;
 
 use super::*;
+use crate::clue_list::FieldShown;
 use crate::read::{Shown, Sight};
 use crate::sql::Suffix;
 
@@ -126,6 +128,56 @@ async fn an_erasure_reaches_every_state_in_the_live_and_in_the_retired_copy() {
         projections.catch_up().await.unwrap();
         let report = projections.verify(History::NAME, &|_| {}).await.unwrap();
         assert!(report.is_equal() && report.parked == 0, "{report:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_an_erased_person_nothing_shows_while_the_past_waits_for_the_erasure() {
+    on_each_database(|world| async move {
+        world.define_line("sales");
+        world.register(1, "sales", "Kanarienvogel", "+8613712345678");
+        world.capture(1, 1, "sales");
+        let text = FieldValue::Text(Personal::Clear("Kanarienvogel singt".into()));
+        let values = [(key("hobby"), Some(text)), (key("size"), Some(FieldValue::Flag(true)))].into();
+        world.on_clue(1, 1, "sales", ClueEvent::FieldsSet { values });
+        world.follow(1, 1, "sales", "Kanarienvogel fliegt", None);
+        world.catch_up().await;
+        let then = Position::ZERO.plus(world.log.events.lock().unwrap().len());
+        world.erase(1);
+        let index: Arc<dyn domain::ports::BlindIndex> = Arc::new(FakeIndex);
+        let present: Vec<Arc<dyn crate::runner::Projector>> = vec![
+            Arc::new(crate::clue_list::ClueList::new(Arc::clone(&index))),
+            Arc::new(crate::customer::Customers::new(index)),
+        ];
+        world.with(crate::runner::Config::default(), present).catch_up().await.unwrap();
+
+        let (all, query) = (Viewer::system(), history(&world.db));
+        let fields = query.fields_at(&all, &[clue(1)], then).await.unwrap().remove(&clue(1)).unwrap();
+        let of_clue = query.of_clue(&all, clue(1), None, &Paging::first(50)).await.unwrap();
+        let of_customer = query.of_customer(&all, customer(1), None, &Paging::first(50)).await.unwrap();
+        let changes = of_clue.nodes().chain(of_customer.nodes()).flat_map(|change| &change.fields);
+        let seen: Vec<&Seen> = changes.flat_map(|field| [&field.before, &field.after]).flatten().collect();
+        let mut shown: Vec<&Shown> = Vec::new();
+        shown.extend(seen.iter().filter_map(|seen| match seen {
+            Seen::Personal(shown) => Some(shown),
+            _ => None,
+        }));
+        assert!(shown.len() >= 4, "name, phone, field and note: {shown:?}");
+        shown.extend(fields.iter().filter_map(|item| match &item.value {
+            FieldShown::Text(shown) => Some(shown),
+            _ => None,
+        }));
+        let past = clue_at(&world, &all, 1, then).await.unwrap();
+        shown.extend(&past.customer_name);
+        let customers = query.customers_at(&all, &[customer(1)], then).await.unwrap();
+        let person = &customers[&customer(1)];
+        shown.extend(person.contacts.iter().map(|contact| &contact.value).chain(&person.name));
+        assert!(shown.iter().all(|shown| **shown == Shown::Redacted), "{shown:?}");
+        let flag = fields.iter().find(|item| item.field == key("size")).map(|item| &item.value);
+        assert_eq!(flag, Some(&FieldShown::Flag(true)), "what is not about the person stays");
+        let search = ClueFilter { name: Some("kanarien".into()), ..ClueFilter::default() };
+        assert_eq!(listed(&world, &all, &search, then).await, [] as [u128; 0], "nor is the person found");
     })
     .await;
 }

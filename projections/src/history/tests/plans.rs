@@ -110,7 +110,7 @@ async fn no_order_of_the_past_sorts_or_scans_more_than_what_is_few() {
                 for order in orders {
                     let parts =
                         history(&world.db).past_parts(viewer, filter, &[], order, &moment).await.unwrap();
-                    assert!(parts.len() <= 20, "{who} by {what}: {} parts", parts.len());
+                    assert!(parts.len() <= 24, "{who} by {what}: {} parts", parts.len());
                     let select = CLUE_PAST.columns_of("c");
                     let column = format!("c.{}", order.column());
                     let sort = [column.as_str()];
