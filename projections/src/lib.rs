@@ -32,7 +32,7 @@ pub use changes::{ChangedRow, Changes};
 pub use consumers::{Consumer, ConsumerError, ConsumerLag, Consumers, LeaseId};
 pub use directory::{Directory, Snapshot};
 pub use read::{Cursor, Edge, Moment, Page, Paging, QueryError, Shown, Sight, Viewer};
-pub use rebuild::{Progress, Report, TableReport};
+pub use rebuild::{Phase, Progress, Report, TableReport};
 pub use runner::{Clock, Config, Lag, ParkedEvent, Ports, Projections, RunError, SystemClock, WaitError};
 pub use sql::{Database, SqlError};
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::Position;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use projections::Phase;
 
 /// How often a line is logged where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -64,6 +65,23 @@ impl Progress {
     /// Shows how far along the log it is.
     pub fn positions(&self, position: Position, head: Position) {
         self.show(position.get().unsigned_abs(), head.get().unsigned_abs());
+    }
+
+    /// Shows what a replay of a read model is at.
+    pub fn replay(&self, model: &str, at: projections::Progress) {
+        let doing = match at.phase {
+            Phase::Building => None,
+            Phase::Indexing => Some("indexing"),
+            Phase::Comparing => Some("comparing"),
+            Phase::Swapping => Some("swapping"),
+        };
+        if let Some(doing) = doing
+            && self.bar.is_hidden()
+        {
+            tracing::info!(doing, "{}", self.what);
+        }
+        self.bar.set_prefix(doing.map_or_else(|| model.to_owned(), |doing| format!("{model}: {doing}")));
+        self.positions(at.position, at.head);
     }
 
     /// Takes the bar away.

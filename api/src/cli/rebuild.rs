@@ -29,6 +29,12 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError> {
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
+    let done = all(arguments, &app).await;
+    app.close().await;
+    done
+}
+
+async fn all(arguments: &Arguments, app: &App) -> Result<(), CliError> {
     let projections = match arguments.workers {
         Some(workers) => app.projections.clone().with_workers(usize::from(workers)),
         None => app.projections.clone(),
@@ -49,11 +55,10 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
             continue;
         }
         let bar = Progress::begin(name, "events");
-        let show = |at: projections::Progress| bar.positions(at.position, at.head);
+        let show = |at| bar.replay(name, at);
         let report = projections.rebuild(name, &show).await;
         bar.end();
         verify::print(&report?);
     }
-    app.close().await;
     Ok(())
 }

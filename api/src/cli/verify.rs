@@ -41,6 +41,16 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
 
 async fn live(signed: Option<Checkpoints>, config: &Config) -> Result<(), CliError> {
     let app = App::open(config, &Keys::load(&config.keys_dir)?, Arc::new(SystemClock)).await?;
+    let faults = faults(&app, signed).await;
+    app.close().await;
+    match faults? {
+        0 => Ok(()),
+        faults => Err(CliError::Faults(faults)),
+    }
+}
+
+/// How many faults the log and the read models have.
+async fn faults(app: &App, signed: Option<Checkpoints>) -> Result<usize, CliError> {
     let bar = Progress::begin("event log", "events");
     let log = verify(&app.log, &mut |position, head| bar.positions(position, head)).await?;
     bar.end();
@@ -60,15 +70,14 @@ async fn live(signed: Option<Checkpoints>, config: &Config) -> Result<(), CliErr
         faults += audit::live(signed, &app.log).await?;
     }
     for name in app.projections.names() {
-        faults += usize::from(!read_model(&app, name).await?);
+        faults += usize::from(!read_model(app, name).await?);
     }
-    app.close().await;
-    if faults == 0 { Ok(()) } else { Err(CliError::Faults(faults)) }
+    Ok(faults)
 }
 
 async fn read_model(app: &App, name: &str) -> Result<bool, CliError> {
     let bar = Progress::begin(name, "events");
-    let show = |at: projections::Progress| bar.positions(at.position, at.head);
+    let show = |at| bar.replay(name, at);
     let report = app.projections.verify(name, &show).await;
     bar.end();
     let report = report?;

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::runner::{Chunk, Inner, Model, ParkedEvent, RunError, apply, park, work};
+use super::guard::Guard;
+use super::purge_parked;
+use crate::runner::{Chunk, Inner, Model, ParkedEvent, RunError, apply, park_refused, work};
 use crate::sql::{SqlError, Suffix};
 
 /// Fewer events than this a worker are not worth a transaction each.
@@ -24,6 +26,7 @@ const WORTH: usize = 64;
 pub(super) struct Target {
     pub inner: Arc<Inner>,
     pub model: Arc<Model>,
+    pub guard: Arc<Guard>,
     pub suffix: Suffix,
 }
 
@@ -135,13 +138,7 @@ async fn fold_part(
                 waiting.extend([behind, indices]);
             }
             Err(RunError::Sql(SqlError::Data { code })) => {
-                let projector = target.model.projector.as_ref();
-                let now = target.inner.clock.now();
-                let reason = format!("the database refuses it ({code})");
-                for item in work(projector, chunk, indices) {
-                    folded.parked.push(park(projector, &item, &reason, now));
-                    folded.parked_keys.insert(item.key);
-                }
+                folded.add(refused(target, chunk, indices, &code).await?);
             }
             Err(error) => return Err(error),
         }
@@ -165,6 +162,8 @@ async fn fold_in_one(
     let mut tx = target.inner.db.begin().await?;
     match apply(&mut tx, projector, target.suffix, &work, &mut parked_keys, now).await {
         Ok(applied) => {
+            purge_parked(&mut tx, projector, &[target.suffix], &work, &applied.parked).await?;
+            target.guard.fence(&mut tx).await?;
             tx.commit().await?;
             Ok(Folded { parked: applied.parked, parked_keys })
         }
@@ -175,6 +174,23 @@ async fn fold_in_one(
     }
 }
 
+/// Parks an event that the database refuses.
+async fn refused(
+    target: &Target,
+    chunk: &Chunk,
+    indices: Vec<usize>,
+    code: &str,
+) -> Result<Folded, RunError> {
+    let projector = target.model.projector.as_ref();
+    let work = work(projector, chunk, indices);
+    let parked = park_refused(projector, &work, code, target.inner.clock.now());
+    let mut tx = target.inner.db.begin().await?;
+    purge_parked(&mut tx, projector, &[target.suffix], &work, &parked).await?;
+    target.guard.fence(&mut tx).await?;
+    tx.commit().await?;
+    Ok(Folded { parked, parked_keys: work.into_iter().map(|item| item.key).collect() })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -183,8 +199,15 @@ mod tests {
     use crate::clue_list::ClueList;
     use crate::tests::{FakeIndex, World, on_each_database};
 
-    fn order(world: &World, inner: &Arc<Inner>, model: &Arc<Model>, count: usize) -> Vec<Vec<Vec<usize>>> {
-        let target = Target { inner: Arc::clone(inner), model: Arc::clone(model), suffix: Suffix::Next };
+    async fn order(
+        world: &World,
+        inner: &Arc<Inner>,
+        model: &Arc<Model>,
+        count: usize,
+    ) -> Vec<Vec<Vec<usize>>> {
+        let guard = Guard::take(inner, model, "rebuild").await.unwrap();
+        let target =
+            Target { inner: Arc::clone(inner), model: Arc::clone(model), guard, suffix: Suffix::Next };
         let events = world.log.events.lock().unwrap().clone();
         steps(&target, &Chunk::of(events), count, 3)
     }
@@ -202,7 +225,7 @@ mod tests {
                 world.with(Default::default(), vec![Arc::new(ClueList::new(Arc::new(FakeIndex)))]);
             let (inner, model) = projections.rebuild_parts();
             let count = world.log.events.lock().unwrap().len();
-            let steps = order(&world, &inner, &model, count);
+            let steps = order(&world, &inner, &model, count).await;
             let events = world.log.events.lock().unwrap();
             let shared = |index: &usize| events[*index].stream.aggregate_type() == "business_line";
             let mut seen = Vec::new();

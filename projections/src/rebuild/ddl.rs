@@ -1,7 +1,7 @@
 //! Copies of a read model's tables beside the live ones, made from the live tables themselves, so
 //! that a migration describes each table once.
 
-use crate::sql::{SqlError, Suffix, TableDef, Tx};
+use crate::sql::{Database, SqlError, Suffix, TableDef, Tx, Value};
 
 /// Creates an empty copy with its primary key and the index by which a batch loads its rows. Other
 /// indexes come when the rows are in: building them once is far cheaper than row by row.
@@ -129,6 +129,57 @@ pub(super) async fn exists(tx: &mut Tx, table: &TableDef, suffix: Suffix) -> Res
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1"
     };
     Ok(!tx.fetch(sql, &[table.named(suffix).into()]).await?.is_empty())
+}
+
+/// Which of these tables there are.
+pub(super) async fn existing(db: &Database, names: &[String]) -> Result<Vec<String>, SqlError> {
+    let sql = if db.is_postgres() {
+        "SELECT relname::text FROM pg_class WHERE relname = ANY($1) AND pg_table_is_visible(oid)"
+    } else {
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ANY($1)"
+    };
+    db.fetch(sql, &[Value::texts(names)]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Gives everybody who has rights on a copy the same rights on another one. SQLite knows none.
+pub(super) async fn grant_alike(
+    tx: &mut Tx,
+    table: &TableDef,
+    from: Suffix,
+    to: Suffix,
+) -> Result<(), SqlError> {
+    if !tx.is_postgres() {
+        return Ok(());
+    }
+    let sql = "SELECT format('GRANT %s%s ON %s TO %s%s', privilege_type, part, to_regclass($2), \
+                 CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, \
+                 CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) \
+               FROM (SELECT ''::text AS part, acl.* FROM pg_class, aclexplode(relacl) AS acl \
+                       WHERE oid = to_regclass($1)::oid \
+                     UNION ALL SELECT format(' (%I)', attname), acl.* FROM pg_attribute, aclexplode(attacl) AS acl \
+                       WHERE attrelid = to_regclass($1)::oid AND attnum > 0 AND NOT attisdropped) AS held \
+               WHERE grantee <> (SELECT relowner FROM pg_class WHERE oid = to_regclass($2)::oid)";
+    let names = [table.named(from).into(), table.named(to).into()];
+    for row in tx.fetch(sql, &names).await? {
+        let grant: String = row.get(0)?;
+        tx.run(&grant).await?;
+    }
+    Ok(())
+}
+
+/// The views that read these tables or their retired copies. SQLite's follow the names.
+pub(super) async fn dependents(db: &Database, tables: &[&TableDef]) -> Result<Vec<String>, SqlError> {
+    if !db.is_postgres() {
+        return Ok(Vec::new());
+    }
+    let copies = |table: &&TableDef| [table.named(Suffix::Live), table.named(Suffix::Old)];
+    let names: Vec<String> = tables.iter().flat_map(copies).collect();
+    let sql = "SELECT DISTINCT v.oid::regclass::text FROM pg_class t \
+               JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid \
+                 AND d.classid = 'pg_rewrite'::regclass \
+               JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class \
+               WHERE t.relname = ANY($1) AND pg_table_is_visible(t.oid) AND v.oid <> t.oid ORDER BY 1";
+    db.fetch(sql, &[Value::texts(names)]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// Gives a copy another copy's name.

@@ -7,12 +7,13 @@ use domain::envelope::Position;
 use tokio::task::JoinHandle;
 
 use super::apart::{self, Target};
-use super::{Progress, ddl};
+use super::guard::Guard;
+use super::{Phase, Progress, ddl, purge_parked};
 use crate::runner::{
-    Checkpoint, Chunk, Inner, Lease, Model, ParkedEvent, RunError, apply, checkpoint as checkpoints,
-    lease as leases, readable, work,
+    Checkpoint, Chunk, Inner, Model, ParkedEvent, RunError, apply, checkpoint as checkpoints, park_refused,
+    readable, work,
 };
-use crate::sql::{Suffix, Tx};
+use crate::sql::{SqlError, Suffix, Tx};
 
 /// Most events of one worker in one transaction of a replay; nobody waits for its rows.
 const BATCH: usize = 4_000;
@@ -27,7 +28,8 @@ const WORKERS: usize = 8;
 pub(super) struct Replay {
     inner: Arc<Inner>,
     model: Arc<Model>,
-    suffix: Suffix,
+    pub guard: Arc<Guard>,
+    pub suffix: Suffix,
     workers: usize,
     pub checkpoint: Checkpoint,
     pub parked: Vec<ParkedEvent>,
@@ -47,6 +49,7 @@ type Reading = JoinHandle<Result<Arc<Chunk>, RunError>>;
 impl Replay {
     /// Drops what an interrupted replay left, and begins with empty tables.
     pub async fn begin(
+        guard: &Arc<Guard>,
         inner: &Arc<Inner>,
         model: &Arc<Model>,
         suffix: Suffix,
@@ -67,12 +70,14 @@ impl Replay {
             ddl::create_copy(&mut tx, table, suffix, generation).await?;
         }
         checkpoints::put(&mut tx, &copy_name(model, suffix), &checkpoint).await?;
+        guard.fence(&mut tx).await?;
         tx.commit().await?;
         // SQLite has one writer, so several would only wait for each other.
         let workers = if inner.db.is_postgres() { workers.clamp(1, WORKERS) } else { 1 };
         Ok(Self {
             inner: Arc::clone(inner),
             model: Arc::clone(model),
+            guard: Arc::clone(guard),
             suffix,
             workers,
             checkpoint,
@@ -85,7 +90,6 @@ impl Replay {
     pub async fn advance(
         &mut self,
         target: Position,
-        leases: &mut [&mut Lease],
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<(), RunError> {
         let mut ahead: VecDeque<Reading> = VecDeque::new();
@@ -102,14 +106,20 @@ impl Replay {
             if count == 0 {
                 break;
             }
+            self.guard.check().await?;
             self.write(&chunk, count).await?;
             if self.checkpoint.position < asked && ahead.is_empty() {
                 asked = self.checkpoint.position;
             }
-            progress(Progress { position: self.checkpoint.position, head: target });
-            hold(&self.inner, leases).await?;
+            progress(Progress { phase: Phase::Building, position: self.checkpoint.position, head: target });
         }
         Ok(())
+    }
+
+    /// Tells that another phase begins.
+    pub fn tell(&self, phase: Phase, progress: &(dyn Fn(Progress) + Send + Sync)) {
+        let position = self.checkpoint.position;
+        progress(Progress { phase, position, head: position });
     }
 
     fn read(&self, after: Position, until: Position) -> Reading {
@@ -141,13 +151,18 @@ impl Replay {
 
     /// Writes the next `count` events of the chunk, which begins at the checkpoint, and moves it.
     async fn write(&mut self, chunk: &Arc<Chunk>, count: usize) -> Result<(), RunError> {
-        let target =
-            Target { inner: Arc::clone(&self.inner), model: Arc::clone(&self.model), suffix: self.suffix };
+        let target = Target {
+            inner: Arc::clone(&self.inner),
+            model: Arc::clone(&self.model),
+            guard: Arc::clone(&self.guard),
+            suffix: self.suffix,
+        };
         let folded = apart::fold(&target, chunk, count, self.workers, &self.parked_keys).await?;
         self.parked.extend(folded.parked);
         self.parked_keys = folded.parked_keys;
         let mut tx = self.inner.db.begin().await?;
         self.pass(&mut tx, chunk, count).await?;
+        self.guard.fence(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -162,22 +177,63 @@ impl Replay {
         Ok(())
     }
 
-    /// Folds the last few events up to `target` in a transaction that holds the live checkpoint.
+    /// Folds the last few events up to `target` in a transaction of the copy alone.
+    pub async fn finish_alone(&mut self, mut tx: Tx, target: Position) -> Result<(), RunError> {
+        self.finish_in(&mut tx, target).await?;
+        self.guard.fence(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Folds the last few events up to `target` as a part of a transaction.
     pub async fn finish_in(&mut self, tx: &mut Tx, target: Position) -> Result<(), RunError> {
-        let projector = Arc::clone(&self.model.projector);
-        let clear = projector.reads_personal();
+        let clear = self.model.projector.reads_personal();
         while self.checkpoint.position < target {
             let chunk = self.inner.feed.fresh(self.checkpoint.position, BATCH, clear).await?;
             let count = self.within(&chunk, target)?;
             if count == 0 {
                 break;
             }
-            let work = work(projector.as_ref(), &chunk, 0..count);
-            let now = self.inner.clock.now();
-            let keys = &mut self.parked_keys;
-            let applied = apply(tx, projector.as_ref(), self.suffix, &work, keys, now).await?;
-            self.parked.extend(applied.parked);
+            self.fold_in(tx, &chunk, count).await?;
             self.pass(tx, &chunk, count).await?;
+        }
+        Ok(())
+    }
+
+    /// Folds the first `count` events. What the database refuses is found by halving and parks, as it
+    /// does in the live model.
+    async fn fold_in(&mut self, tx: &mut Tx, chunk: &Chunk, count: usize) -> Result<(), RunError> {
+        let projector = Arc::clone(&self.model.projector);
+        let (projector, now) = (projector.as_ref(), self.inner.clock.now());
+        let mut waiting = vec![(0, count)];
+        while let Some((from, until)) = waiting.pop() {
+            let work = work(projector, chunk, from..until);
+            if work.is_empty() {
+                continue;
+            }
+            let mut keys = self.parked_keys.clone();
+            tx.run("SAVEPOINT fold").await?;
+            let parked = match apply(tx, projector, self.suffix, &work, &mut keys, now).await {
+                Ok(applied) => {
+                    self.parked_keys = keys;
+                    applied.parked
+                }
+                Err(SqlError::Data { code }) => {
+                    tx.run("ROLLBACK TO SAVEPOINT fold").await?;
+                    if until - from > 1 {
+                        tx.run("RELEASE SAVEPOINT fold").await?;
+                        let half = from.midpoint(until);
+                        waiting.extend([(half, until), (from, half)]);
+                        continue;
+                    }
+                    self.parked_keys.extend(work.iter().map(|item| item.key.clone()));
+                    park_refused(projector, &work, &code, now)
+                }
+                Err(error) => return Err(error.into()),
+            };
+            purge_parked(tx, projector, &[self.suffix], &work, &parked).await?;
+            tx.run("RELEASE SAVEPOINT fold").await?;
+            self.parked.extend(parked);
         }
         Ok(())
     }
@@ -185,8 +241,10 @@ impl Replay {
     /// Builds the indexes, now that most rows are in.
     pub async fn index(&self) -> Result<(), RunError> {
         for table in self.model.projector.tables() {
+            self.guard.check().await?;
             let mut tx = self.inner.db.begin().await?;
             ddl::create_other_indexes(&mut tx, table, self.suffix, self.checkpoint.generation).await?;
+            self.guard.fence(&mut tx).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -194,11 +252,23 @@ impl Replay {
 
     /// Drops the copy.
     pub async fn discard(self) -> Result<(), RunError> {
-        let mut tx = self.inner.db.begin().await?;
-        drop_copies(&mut tx, &self.model, self.suffix).await?;
-        tx.commit().await?;
-        Ok(())
+        discard(&self.inner, &self.model, self.suffix, &self.guard).await
     }
+}
+
+/// Drops the copy of whoever has the lease, and no other's.
+pub(super) async fn discard(
+    inner: &Inner,
+    model: &Model,
+    suffix: Suffix,
+    guard: &Guard,
+) -> Result<(), RunError> {
+    guard.check().await?;
+    let mut tx = inner.db.begin().await?;
+    drop_copies(&mut tx, model, suffix).await?;
+    guard.fence(&mut tx).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// The name of a copy's checkpoint.
@@ -206,22 +276,9 @@ pub(super) fn copy_name(model: &Model, suffix: Suffix) -> String {
     format!("{}{}", model.name(), suffix.as_str())
 }
 
-pub(super) async fn drop_copies(tx: &mut Tx, model: &Model, suffix: Suffix) -> Result<(), RunError> {
+pub(super) async fn drop_copies(tx: &mut Tx, model: &Model, suffix: Suffix) -> Result<(), SqlError> {
     for table in model.projector.tables() {
         ddl::drop_copy(tx, table, suffix).await?;
     }
-    checkpoints::remove(tx, &copy_name(model, suffix)).await?;
-    Ok(())
-}
-
-async fn hold(inner: &Inner, leases: &mut [&mut Lease]) -> Result<(), RunError> {
-    let ttl = inner.config.lease;
-    for lease in leases {
-        let now = inner.clock.now();
-        if !leases::is_fresh(lease.expires_at, now, ttl) && !leases::renew(&inner.db, lease, now, ttl).await?
-        {
-            return Err(RunError::Fenced);
-        }
-    }
-    Ok(())
+    checkpoints::remove(tx, &copy_name(model, suffix)).await
 }

@@ -161,7 +161,7 @@ impl Work<'_> {
     }
 }
 
-pub(crate) fn park(projector: &dyn Projector, item: &Work<'_>, reason: &str, now: Instant) -> ParkedEvent {
+fn park(projector: &dyn Projector, item: &Work<'_>, reason: &str, now: Instant) -> ParkedEvent {
     ParkedEvent {
         projector: projector.name().to_owned(),
         position: item.recorded.position,
@@ -170,4 +170,15 @@ pub(crate) fn park(projector: &dyn Projector, item: &Work<'_>, reason: &str, now
         attempts: 1,
         parked_at: now,
     }
+}
+
+/// Parks what the database refuses.
+pub(crate) fn park_refused(
+    projector: &dyn Projector,
+    work: &[Work<'_>],
+    code: &str,
+    now: Instant,
+) -> Vec<ParkedEvent> {
+    let reason = format!("the database refuses it ({code})");
+    work.iter().map(|item| park(projector, item, &reason, now)).collect()
 }

@@ -43,6 +43,17 @@ pub enum RunError {
     /// There is no retired copy to go back to.
     #[error("read model {0} has no former copy")]
     NoFormer(String),
+    /// Views would go on showing the rows of before.
+    #[error(
+        "{views} depend on the tables of read model {model}, and would go on showing its old rows: drop them, and \
+         create them anew afterwards"
+    )]
+    Dependents {
+        /// The read model.
+        model: &'static str,
+        /// Their names.
+        views: String,
+    },
     /// The runtime shut down in the middle.
     #[error("the program is shutting down")]
     Interrupted,
@@ -59,6 +70,7 @@ impl RunError {
                 | Self::Sql(SqlError::Unavailable(_))
                 | Self::Fenced
                 | Self::Held(_)
+                | Self::Dependents { .. }
         )
     }
 }

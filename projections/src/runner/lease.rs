@@ -64,7 +64,8 @@ pub(crate) async fn acquire_plain(
     Ok(lease)
 }
 
-async fn take(
+/// Takes a lease when it is free, expired, or the owner's own already, as a part of a transaction.
+pub(crate) async fn take(
     tx: &mut Tx,
     name: &str,
     owner: &str,
@@ -110,28 +111,50 @@ pub(crate) async fn renew(
     now: Instant,
     ttl: Duration,
 ) -> Result<bool, SqlError> {
-    let expires_at = now + ttl;
+    let mut tx = db.begin().await?;
+    let held = renew_in(&mut tx, lease, now, ttl).await?;
+    tx.commit().await?;
+    lease.expires_at = now + ttl;
+    Ok(held)
+}
+
+/// Holds on to the lease as a part of a transaction, and keeps everybody else from taking it until that
+/// has ended; false when another took it. Comes last in a transaction: whoever asks for the lease waits.
+pub(crate) async fn renew_in(
+    tx: &mut Tx,
+    lease: &Lease,
+    now: Instant,
+    ttl: Duration,
+) -> Result<bool, SqlError> {
     let sql = "UPDATE leases SET expires_at = $1 WHERE name = $2 AND owner = $3 AND epoch = $4";
     let params: [Value; 4] = [
-        expires_at.micros().into(),
+        (now + ttl).micros().into(),
         lease.name.as_str().into(),
         lease.owner.as_str().into(),
         lease.epoch.into(),
     ];
-    let mut tx = db.begin().await?;
-    let held = tx.execute(sql, &params).await? == 1;
-    tx.commit().await?;
-    lease.expires_at = expires_at;
-    Ok(held)
+    Ok(tx.execute(sql, &params).await? == 1)
+}
+
+/// Whether the lease is this one still, whether or not it has expired.
+pub(crate) async fn is_ours(db: &Database, lease: &Lease) -> Result<bool, SqlError> {
+    let sql = "SELECT epoch FROM leases WHERE name = $1 AND owner = $2 AND epoch = $3";
+    let params: [Value; 3] = [lease.name.as_str().into(), lease.owner.as_str().into(), lease.epoch.into()];
+    Ok(!db.fetch(sql, &params).await?.is_empty())
 }
 
 /// Lets the lease go, so that the next process need not wait for it to expire.
 pub(crate) async fn release(db: &Database, lease: &Lease) -> Result<(), SqlError> {
+    let mut tx = db.begin().await?;
+    release_in(&mut tx, lease).await?;
+    tx.commit().await
+}
+
+/// Lets the lease go as a part of a transaction.
+pub(crate) async fn release_in(tx: &mut Tx, lease: &Lease) -> Result<(), SqlError> {
     let sql = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND owner = $2 AND epoch = $3";
     let params: [Value; 3] = [lease.name.as_str().into(), lease.owner.as_str().into(), lease.epoch.into()];
-    let mut tx = db.begin().await?;
-    tx.execute(sql, &params).await?;
-    tx.commit().await
+    tx.execute(sql, &params).await.map(drop)
 }
 
 /// Finds a lease that is held; its parameters are those of [`held`].
@@ -141,15 +164,4 @@ pub(crate) const HELD: &str =
 /// The parameters of [`HELD`].
 pub(crate) fn held(name: &str, now: Instant, ttl: Duration) -> [Value; 3] {
     [name.into(), now.micros().into(), latest(now, ttl).micros().into()]
-}
-
-/// Whether somebody holds the lease now.
-pub(crate) async fn is_held(
-    db: &Database,
-    name: &str,
-    now: Instant,
-    ttl: Duration,
-) -> Result<bool, SqlError> {
-    let rows = db.fetch(HELD, &held(name, now, ttl)).await?;
-    Ok(!rows.is_empty())
 }

@@ -38,7 +38,7 @@ use crate::read::Moment;
 use crate::rebuild::{self, Progress, Report};
 use crate::sql::{Database, SqlError};
 
-pub(crate) use apply::{Work, apply, park, readable, work};
+pub(crate) use apply::{Work, apply, park_refused, readable, work};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use feed::{Chunk, Feed};
 pub(crate) use lease::Lease;
@@ -119,6 +119,9 @@ impl Projections {
             while !*observed.borrow() {
                 if let Err(error) = observer.lag().await {
                     tracing::debug!(%error, "lag is not known");
+                }
+                if let Err(error) = rebuild::sweep(&observer.inner).await {
+                    tracing::debug!(%error, "interrupted rebuilds are swept later");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(OBSERVE) => {}

@@ -83,7 +83,23 @@ pub(crate) async fn unpark_all(tx: &mut Tx, projector: &str) -> Result<(), SqlEr
     tx.execute("DELETE FROM parked_events WHERE projector = $1", &[projector.into()]).await.map(drop)
 }
 
-/// Up to `limit` events that wait, of one read model or of all, in order.
+/// Gives a copy's parked events to another copy, whose own go.
+pub(crate) async fn hand_over(tx: &mut Tx, from: &str, to: &str) -> Result<(), SqlError> {
+    unpark_all(tx, to).await?;
+    let sql = "UPDATE parked_events SET projector = $1 WHERE projector = $2";
+    tx.execute(sql, &[to.into(), from.into()]).await.map(drop)
+}
+
+/// Exchanges the parked events of two copies.
+pub(crate) async fn exchange(tx: &mut Tx, one: &str, other: &str) -> Result<(), SqlError> {
+    let between = format!("{one}__between");
+    hand_over(tx, one, &between).await?;
+    hand_over(tx, other, one).await?;
+    hand_over(tx, &between, other).await
+}
+
+/// Up to `limit` events that wait, of one read model or of all, in order. What the retired copies were
+/// waiting for is not among those of all.
 pub(crate) async fn list(
     db: &Database,
     projector: Option<&str>,
@@ -97,7 +113,10 @@ pub(crate) async fn list(
             db.fetch(&sql, &[name.into(), limit.into()]).await?
         }
         None => {
-            let sql = format!("SELECT {COLUMNS} FROM parked_events ORDER BY projector, position LIMIT $1");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM parked_events WHERE projector NOT LIKE '%!_!_old' ESCAPE '!' \
+                 ORDER BY projector, position LIMIT $1"
+            );
             db.fetch(&sql, &[limit.into()]).await?
         }
     };

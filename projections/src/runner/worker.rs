@@ -6,12 +6,13 @@ use std::time::Duration;
 use domain::envelope::Position;
 use tokio::sync::watch;
 
-use super::apply::{Applied, apply, park, readable, work};
+use super::apply::{Applied, Work, apply, park_refused, readable, work};
 use super::checkpoint::{self, Checkpoint};
 use super::error::RunError;
 use super::feed::Chunk;
 use super::lease::{self, Lease};
-use super::parked;
+use super::parked::{self, ParkedEvent};
+use super::projector::Projector;
 use super::state::{Inner, Model, State};
 use crate::changes::Changes;
 use crate::rebuild;
@@ -45,13 +46,12 @@ impl Worker {
         if checkpoint.version > version {
             return Err(RunError::NewerModel { model: name, found: checkpoint.version, known: version });
         }
-        let mut lease = lease;
         let head = inner.feed.reader().head().await?.position;
         let unbegun = checkpoint.position == Position::ZERO && head.get() > config.bulk;
         if checkpoint.version < version || unbegun {
             model.set(State::Rebuilding);
             tracing::info!(model = name, from = checkpoint.version, to = version, "building beside");
-            rebuild::upgrade(inner, model, &mut lease).await?;
+            rebuild::upgrade(inner, model, &lease).await?;
             checkpoint = current(inner, name).await?;
         }
         rebuild::drop_stale(inner, model).await?;
@@ -101,7 +101,7 @@ impl Worker {
             applied = apply(&mut tx, projector.as_ref(), Suffix::Live, &work, &mut keys, now).await?;
             parked::park(&mut tx, &applied.parked).await?;
             rebuild::purge_copies(&mut tx, &self.inner, &self.model, &work, &applied.erased).await?;
-            purged = rebuild::purge_parked(&mut tx, &self.model, &work, &applied.parked).await?;
+            purged = purge_parked(&mut tx, projector.as_ref(), &work, &applied.parked).await?;
         }
         fail::fail_point!("projection.before-commit");
         tx.commit().await?;
@@ -158,14 +158,14 @@ impl Worker {
         let now = self.inner.clock.now();
         let mut tx = self.inner.db.begin().await?;
         let to = self.move_checkpoint(&mut tx, chunk, 1).await?;
-        let mut applied = Applied::default();
-        for item in work(projector.as_ref(), chunk, 0..1) {
-            let reason = format!("the database refuses it ({code})");
-            applied.parked.push(park(projector.as_ref(), &item, &reason, now));
-        }
-        parked::park(&mut tx, &applied.parked).await?;
+        let work = work(projector.as_ref(), chunk, 0..1);
+        let parked = park_refused(projector.as_ref(), &work, code, now);
+        parked::park(&mut tx, &parked).await?;
+        let purged = purge_parked(&mut tx, projector.as_ref(), &work, &parked).await?;
         tx.commit().await?;
         self.checkpoint = to;
+        self.scrub |= purged;
+        let applied = Applied { parked, ..Applied::default() };
         self.tell(applied, 1);
         Ok(1)
     }
@@ -260,6 +260,16 @@ impl Worker {
     }
 }
 
+/// Deletes the rows of people whose erasure had to be parked, from the copies that serve or may.
+async fn purge_parked(
+    tx: &mut Tx,
+    projector: &dyn Projector,
+    work: &[Work<'_>],
+    parked: &[ParkedEvent],
+) -> Result<bool, SqlError> {
+    rebuild::purge_parked(tx, projector, &[Suffix::Live, Suffix::Old], work, parked).await
+}
+
 async fn current(inner: &Inner, name: &str) -> Result<Checkpoint, RunError> {
     let mut tx = inner.db.begin().await?;
     let checkpoint = checkpoint::get(&mut tx, name).await?;
@@ -332,10 +342,7 @@ pub(crate) async fn retry(inner: &Inner, model: &Model, key: &str) -> Result<usi
         rebuild::purge_copies(&mut tx, inner, model, &item, &applied.erased).await?;
         erased |= !applied.erased.is_empty();
         left.extend(
-            applied
-                .parked
-                .into_iter()
-                .map(|again| parked::ParkedEvent { attempts: event.attempts + 1, ..again }),
+            applied.parked.into_iter().map(|again| ParkedEvent { attempts: event.attempts + 1, ..again }),
         );
     }
     parked::unpark(&mut tx, name, key).await?;

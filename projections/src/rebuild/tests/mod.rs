@@ -1,5 +1,8 @@
 //! Rebuilding beside, comparing, swapping, going back.
 
+mod copies;
+mod erasure;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -21,8 +24,13 @@ async fn every_model_equals_its_replay_and_a_rebuild_changes_no_row() {
         let before = world.dump_all().await;
         for name in projections.names() {
             let last = AtomicI64::new(0);
-            let note = |p: super::Progress| last.store(p.position.get(), Ordering::SeqCst);
+            let phases = std::sync::Mutex::new(Vec::new());
+            let note = |p: super::Progress| {
+                last.store(p.position.get(), Ordering::SeqCst);
+                phases.lock().unwrap().push(p.phase);
+            };
             let report = projections.verify(name, &note).await.unwrap();
+            assert_eq!(phases.lock().unwrap().last(), Some(&super::Phase::Comparing), "{name}");
             assert!(report.is_equal() && !report.swapped && report.parked == 0, "{report:?}");
             assert_eq!(last.load(Ordering::SeqCst), report.position.get());
         }
@@ -81,6 +89,13 @@ async fn rows_that_were_tampered_with_are_found_and_a_rebuild_heals_them() {
         assert_eq!(world.dump_all().await, before);
     })
     .await;
+}
+
+/// A copy of the clue list, as a rebuild leaves it that was killed after its first commit.
+async fn begun(projections: &crate::runner::Projections) {
+    let (inner, model) = projections.rebuild_parts();
+    let guard = super::guard::Guard::take(&inner, &model, "rebuild").await.unwrap();
+    super::replay::Replay::begin(&guard, &inner, &model, crate::sql::Suffix::Next, 1, 1).await.unwrap();
 }
 
 /// The pool by code of another version.
@@ -152,10 +167,7 @@ async fn what_a_killed_rebuild_left_is_dropped_by_the_next_start() {
         world.busy();
         let projections = world.catch_up().await;
         // As a rebuild leaves it that was killed after its first commit.
-        let model = &projections.rebuild_parts().1;
-        super::replay::Replay::begin(&projections.rebuild_parts().0, model, crate::sql::Suffix::Next, 1, 1)
-            .await
-            .unwrap();
+        begun(&projections).await;
         world.clock.advance(Duration::from_secs(60));
         assert_eq!(world.number("SELECT count(*) FROM clue_list__next").await, 0);
         projections.catch_up().await.unwrap();
