@@ -13,6 +13,7 @@ use futures::Stream;
 use super::CliError;
 use super::progress::Progress;
 use super::replay_file::pages;
+use super::whole::Watched;
 use crate::config::Config;
 use crate::keys::Keys;
 
@@ -55,12 +56,28 @@ pub(super) async fn offline(signed: &Checkpoints, replay: &Path) -> Result<(), C
         if std::io::stdin().is_terminal() {
             eprintln!("reading the replay from standard input");
         }
-        compare(signed, pages(BufReader::new(std::io::stdin())), REPLAY).await?
+        whole(signed, BufReader::new(std::io::stdin())).await?
     } else {
         let file = File::open(replay).map_err(failed)?;
-        compare(signed, pages(BufReader::new(file)), REPLAY).await?
+        whole(signed, BufReader::new(file)).await?
     };
     if faults == 0 { Ok(()) } else { Err(CliError::Faults(faults)) }
+}
+
+/// Audits lines, which have to say that they are whole; says how many faults there are.
+async fn whole(signed: &Checkpoints, reader: impl Lines) -> Result<usize, CliError> {
+    let (reader, tail) = Watched::new(reader);
+    let faults = compare(signed, pages(reader), REPLAY).await?;
+    if tail.is_whole() {
+        return Ok(faults);
+    }
+    let message = "the replay does not end with the line {\"end\":…}: it was cut off, or an older `cluestream replay` \
+                   made it, which did not say whether it is whole; make it anew";
+    if faults == 0 {
+        return Err(CliError::Line(message.to_owned()));
+    }
+    eprintln!("{message}");
+    Ok(faults)
 }
 
 /// Audits the log in the database; says how many faults there are.

@@ -24,6 +24,7 @@ mod serve;
 mod token;
 mod user;
 mod verify;
+mod whole;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
 //! `cluestream replay`: writes the log out, personal values sealed as they are stored; with `--raw` it
 //! adds the stored texts byte for byte, for audits.
 //!
-//! What goes to a file appears under its name only when it is whole.
+//! What goes to a file appears under its name only when it is whole; lines say so with their last one, for
+//! whoever has them from standard output.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -21,7 +22,7 @@ use super::CliError;
 use super::progress::Progress;
 use crate::app::App;
 use crate::config::Config;
-use crate::http::events::{ExportError, Exporter, Format};
+use crate::http::events::{ExportError, Exporter, Format, known_types};
 use crate::keys::Keys;
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +30,8 @@ pub(super) struct Arguments {
     /// Begin behind this position
     #[arg(long, value_name = "POSITION", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
     pub(super) after: i64,
-    /// Only events of this type, for example clue.captured; may be given several times
+    /// Only events of this type, for example clue.captured, or clue.* for all of an aggregate; may be given
+    /// several times
     #[arg(long = "type", value_name = "TYPE", value_parser = known_type)]
     pub(super) types: Vec<String>,
     /// With the stored texts, so that `cluestream verify --replay` can compute every proof from it
@@ -44,12 +46,8 @@ pub(super) struct Arguments {
 }
 
 fn known_type(text: &str) -> Result<String, String> {
-    let known = domain::contracts::event_types().any(|known| known.name == text);
-    if known {
-        Ok(text.to_owned())
-    } else {
-        Err("no such type; `cluestream schema events` lists them".to_owned())
-    }
+    let text = text.to_owned();
+    known_types(std::slice::from_ref(&text)).map(|()| text)
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), CliError> {
@@ -95,12 +93,20 @@ pub(super) async fn write(log: &Arc<dyn EventLog>, arguments: &Arguments) -> Res
         let reached = exporter.position();
         return Err(CliError::Line(format!("the log ends at {reached}, and its head says {head}")));
     }
+    let lines = arguments.format == Format::Ndjson;
     blocking(move || {
+        let end = lines.then(|| end_line(exporter.position()));
         let last = exporter.finish().map_err(failed)?;
         target.write_all(&last)?;
+        target.write_all(end.unwrap_or_default().as_bytes())?;
         target.complete()
     })
     .await
+}
+
+/// The last line of lines that are whole, as over HTTP.
+fn end_line(position: Position) -> String {
+    format!("{}\n", serde_json::json!({ "end": { "position": position } }))
 }
 
 /// Consecutive events.

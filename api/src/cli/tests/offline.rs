@@ -45,7 +45,7 @@ async fn a_raw_replay_verifies_without_the_server_wherever_it_came_from() {
     let head = world.app.log.head().await.unwrap().position.get().unsigned_abs();
     let auditor = world.who(Role::Auditor);
     let over_http = world.get(auditor, "/events?raw=true").await.text().await.unwrap();
-    assert!(over_http.starts_with(&text), "the server and the command line print the same lines");
+    assert_eq!(over_http, text, "the server and the command line print the same lines");
     for replay in [&text, &over_http] {
         let report = audited(&world, replay).await.unwrap();
         assert_eq!((report.faults, report.equal, report.different, report.beyond), (vec![], head, 0, 0));
@@ -57,6 +57,10 @@ async fn a_raw_replay_verifies_without_the_server_wherever_it_came_from() {
     offline(&signed, &file).await.unwrap();
     std::fs::write(&file, text.replacen("\"revision\":1", "\"revision\":2", 1)).unwrap();
     assert!(matches!(offline(&signed, &file).await, Err(CliError::Faults(1))));
+    let end = text.trim_end().rfind('\n').unwrap();
+    std::fs::write(&file, &text[..=end]).unwrap();
+    let refused = offline(&signed, &file).await.unwrap_err().to_string();
+    assert!(refused.contains("does not end with the line"), "{refused}");
     world.end().await;
 }
 
