@@ -29,7 +29,7 @@ pub mod star_customers;
 pub(crate) mod tests;
 
 pub use changes::{ChangedRow, Changes};
-pub use consumers::{Consumer, ConsumerError, ConsumerLag, Consumers, LeaseId};
+pub use consumers::{Consumer, ConsumerError, ConsumerLag, Consumers, Lately, LeaseId};
 pub use directory::{Directory, Snapshot};
 pub use read::{Cursor, Edge, Moment, Page, Paging, QueryError, Shown, Sight, Viewer};
 pub use rebuild::{Phase, Progress, Report, TableReport};

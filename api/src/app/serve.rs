@@ -66,6 +66,8 @@ pub struct Service {
     gateway: Arc<Gateway>,
     proofs: Proofs,
     sealing: Option<(Sealer, Duration)>,
+    /// Replies that may be open: of the process, and of an operator.
+    replies: (usize, usize),
     roles: Vec<Role>,
 }
 
@@ -99,7 +101,8 @@ impl Service {
             config.limits,
             SocketSettings::default(),
         );
-        Ok(Self { app, server, gateway: Arc::new(gateway), proofs, sealing, roles: roles.to_vec() })
+        let replies = (config.limits.replies, config.limits.replies_each);
+        Ok(Self { app, server, gateway: Arc::new(gateway), proofs, sealing, replies, roles: roles.to_vec() })
     }
 
     /// Where it listens.
@@ -158,7 +161,7 @@ impl Service {
             return http::probes(&self.gateway, parts);
         }
         let events = EventsState::new(self.app.log.clone(), self.gateway.clone());
-        let events = events.with_appended(self.app.log.appended());
+        let events = events.with_appended(self.app.log.appended()).with_replies(self.replies);
         let consumers = http::events::consumers::routes(events.clone(), self.app.consumers.clone());
         let proof = http::proof::routes(self.proofs.clone(), self.gateway.clone());
         let events = http::events::routes(events).merge(consumers);

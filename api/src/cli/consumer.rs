@@ -103,10 +103,10 @@ async fn act(app: &App, action: Action) -> Result<(), CliError> {
         }
         Action::Seek { name, position } => {
             let position = resolve(app, position).await?;
-            print(&consumers.seek(&name, position).await?);
+            print(&consumers.seek(&name, None, position).await?);
         }
         Action::Delete { name } => {
-            consumers.delete(&name).await?;
+            consumers.delete(&name, None).await?;
             println!("{name} is gone");
         }
     }

@@ -54,7 +54,8 @@ pub struct Config {
     pub token_lifetime: Duration,
 }
 
-/// What a single request may cost. Each limit is stated in the error of a request beyond it.
+/// What a single request may cost, and how many long ones there are. Each limit is stated in the error of a
+/// request beyond it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a request body, or of a message on a socket.
@@ -71,6 +72,10 @@ pub struct Limits {
     pub directives: usize,
     /// Rows of a page.
     pub page_size: usize,
+    /// Replies with events that are open at once.
+    pub replies: usize,
+    /// Replies with events that one operator has open at once.
+    pub replies_each: usize,
 }
 
 /// What the program writes about itself.
@@ -265,6 +270,8 @@ impl Default for Limits {
             aliases: 30,
             directives: 50,
             page_size: 200,
+            replies: 64,
+            replies_each: 8,
         }
     }
 }

@@ -110,6 +110,12 @@ pub const SETTINGS: &[Setting] = &[
     limit!(aliases, "CLUESTREAM_LIMITS_ALIASES", "Aliases and repeated fields of an operation."),
     limit!(directives, "CLUESTREAM_LIMITS_DIRECTIVES", "Directives of an operation."),
     limit!(page_size, "CLUESTREAM_LIMITS_PAGE_SIZE", "Rows of a page."),
+    limit!(replies, "CLUESTREAM_LIMITS_REPLIES", "Replies of /events and /consumers that are open at once."),
+    limit!(
+        replies_each,
+        "CLUESTREAM_LIMITS_REPLIES_EACH",
+        "Replies of /events and /consumers that one operator has open at once."
+    ),
     Setting {
         key: "checkpoints.interval_seconds",
         variable: "CLUESTREAM_CHECKPOINTS_INTERVAL_SECONDS",

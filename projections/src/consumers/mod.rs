@@ -4,7 +4,8 @@
 //! beyond that; a position moves forward only by an acknowledgement of the reader that has the lease
 //! and only over what was delivered under it, and backward only when somebody sets it. One reader at
 //! a time: a lease is an id that is never used twice, and every change names it, so a reader that
-//! slept through its lease moves nothing, whatever its clock says.
+//! slept through its lease moves nothing, whatever its clock says. A lease that ends later than any
+//! reader may ask for was taken by a clock that was wrong, and counts as ended.
 //!
 //! Deliberately absent: delivery itself, which is the replay's, and acknowledging single events. A
 //! consumer is not part of the log and no read model: a rebuild leaves it alone, and a backup of the
@@ -12,20 +13,26 @@
 //!
 //! On SQLite a power cut may take the last acknowledgements back; their events come again.
 
+mod error;
+mod lag;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::envelope::Position;
 use domain::ids::OperatorId;
-use domain::ports::{EventReader, ReadError};
+use domain::ports::EventReader;
 use domain::values::{Code, Instant};
 use uuid::Uuid;
 
 use crate::runner::Clock;
 use crate::sql::{Database, Row, SqlError, Tx, Value};
+
+pub use error::ConsumerError;
+pub use lag::ConsumerLag;
 
 /// A consumer as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +41,7 @@ pub struct Consumer {
     pub name: Code,
     /// Whose it is: whose roles and scope decide what it reads, and the only one who moves it.
     pub owner: OperatorId,
-    /// The event types that it gets, as they were asked for; all of them when there are none.
+    /// The event types that it gets, in order; all of them when there are none.
     pub types: Vec<String>,
     /// Everything up to here is acknowledged.
     pub position: Position,
@@ -46,17 +53,6 @@ pub struct Consumer {
     pub created_at: Instant,
     /// When its position was last moved.
     pub acknowledged_at: Instant,
-}
-
-/// A consumer and how far it is behind.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConsumerLag {
-    /// Which.
-    pub consumer: Consumer,
-    /// Events behind its position, those included that its types leave out.
-    pub events: i64,
-    /// How long the first of them has been waiting, in seconds.
-    pub seconds: f64,
 }
 
 /// A reader's right to move a consumer.
@@ -71,58 +67,23 @@ impl LeaseId {
     }
 }
 
+/// What was heard of a reader lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lately {
+    /// Whether it took something.
+    pub took: bool,
+    /// For how long an acknowledgement counts.
+    pub within: Duration,
+}
+
 impl std::fmt::Display for LeaseId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// Why a consumer cannot do that.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConsumerError {
-    /// There is none of that name.
-    #[error("there is no consumer of this name")]
-    Unknown,
-    /// There is one of that name, of another owner or with other types.
-    #[error("there is a consumer of this name already, of another owner or with other types")]
-    Exists,
-    /// It belongs to another operator.
-    #[error("the consumer belongs to another operator")]
-    OfAnother,
-    /// Another reader has it.
-    #[error("another reader has the consumer until {until}")]
-    Leased {
-        /// When that ends, if it is not renewed.
-        until: Instant,
-    },
-    /// The lease is not, or no longer, the one by which the consumer moves.
-    #[error("the lease was lost: it ended and another reader took the consumer, or its position was set")]
-    LeaseLost,
-    /// An acknowledgement of what is behind the position.
-    #[error("everything up to {position} is acknowledged already; only setting the position goes back")]
-    Backwards {
-        /// Where the consumer is.
-        position: Position,
-    },
-    /// An acknowledgement of what was not delivered.
-    #[error("only what is up to {delivered} was delivered under this lease")]
-    Undelivered {
-        /// Up to where.
-        delivered: Position,
-    },
-    /// A position that the log does not have.
-    #[error("the position is beyond the end of the log, which is at {head}")]
-    BeyondHead {
-        /// The end.
-        head: Position,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Sql(#[from] SqlError),
-    /// The log did not say where it ends.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
+/// The latest end of a lease that a clock like ours gives: three times the longest that may be asked for.
+const CREDIBLE: Duration = Duration::from_secs(3 * 3_600);
 
 const COLUMNS: &str =
     "name, owner, types, position, delivered, lease, expires_at, created_at, acknowledged_at";
@@ -133,13 +94,22 @@ pub struct Consumers {
     db: Database,
     reader: Arc<dyn EventReader>,
     clock: Arc<dyn Clock>,
+    /// Whose lag the metrics have.
+    told: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// One form of a list of types, whichever way it was given.
+fn normal<'a>(types: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let words = types.into_iter().flat_map(|list| list.split(',')).map(str::trim);
+    let words: BTreeSet<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.into_iter().map(str::to_owned).collect()
 }
 
 impl Consumers {
     /// The consumers that this database keeps, of this log.
     #[must_use]
     pub fn new(db: Database, reader: Arc<dyn EventReader>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, reader, clock }
+        Self { db, reader, clock, told: Arc::default() }
     }
 
     /// Makes a consumer that begins behind `after`. The same call again finds it as it is by then.
@@ -154,6 +124,7 @@ impl Consumers {
         after: Position,
     ) -> Result<Consumer, ConsumerError> {
         self.within_log(after).await?;
+        let types = normal(types.iter().map(String::as_str));
         let sql = "INSERT INTO consumers (name, owner, types, position, delivered, lease, expires_at, \
                    created_at, acknowledged_at) VALUES ($1, $2, $3, $4, $4, '', 0, $5, $5) \
                    ON CONFLICT (name) DO NOTHING";
@@ -174,32 +145,6 @@ impl Consumers {
         Ok(consumer)
     }
 
-    /// Every consumer with its lag, by name; also told to the metrics.
-    ///
-    /// # Errors
-    /// When the database or the log fails.
-    pub async fn list(&self) -> Result<Vec<ConsumerLag>, ConsumerError> {
-        let head = self.reader.head().await?;
-        let rows = self.db.fetch(&format!("SELECT {COLUMNS} FROM consumers ORDER BY name"), &[]).await?;
-        let mut lags = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let (consumer, _) = self.read(row)?;
-            let events = (head.position.get() - consumer.position.get()).max(0);
-            let mut seconds = 0.0;
-            if events > 0 {
-                // The first waiting event, not the last taken one: an idle night is no lag.
-                let waiting = self.reader.read(consumer.position, 1).await?;
-                let since = waiting.first().map_or(head.recorded_at, |event| event.recorded_at);
-                #[allow(clippy::cast_precision_loss)]
-                let micros = self.clock.now().micros_since(since).max(0) as f64;
-                seconds = micros / 1e6;
-            }
-            tell(consumer.name.as_str(), events, seconds);
-            lags.push(ConsumerLag { consumer, events, seconds });
-        }
-        Ok(lags)
-    }
-
     /// One consumer.
     ///
     /// # Errors
@@ -210,35 +155,44 @@ impl Consumers {
         Ok(self.read(rows.first().ok_or(ConsumerError::Unknown)?)?.0)
     }
 
-    /// Takes a consumer away; a reader that has it stops.
+    /// Takes a consumer away, of this owner when one is named; a reader that has it stops.
     ///
     /// # Errors
-    /// [`ConsumerError::Unknown`] when there is none.
-    pub async fn delete(&self, name: &Code) -> Result<(), ConsumerError> {
+    /// [`ConsumerError::Unknown`] when there is none, [`ConsumerError::OfAnother`] when it is another's.
+    pub async fn delete(&self, name: &Code, owner: Option<OperatorId>) -> Result<(), ConsumerError> {
+        let sql = "DELETE FROM consumers WHERE name = $1 AND ($2 = '' OR owner = $2)";
         let mut tx = self.begin().await?;
-        let gone = tx.execute("DELETE FROM consumers WHERE name = $1", &[name.as_str().into()]).await?;
-        tx.commit().await?;
-        if gone == 0 {
-            return Err(ConsumerError::Unknown);
+        if tx.execute(sql, &[name.as_str().into(), word(owner)]).await? == 0 {
+            self.load(&mut tx, name).await?;
+            return Err(ConsumerError::OfAnother);
         }
-        tell(name.as_str(), 0, 0.0);
+        tx.commit().await?;
+        lag::tell(name.as_str(), 0, 0.0);
         Ok(())
     }
 
-    /// Sets the position, forward or backward, and ends the lease.
+    /// Sets the position, forward or backward, and ends the lease; of this owner's consumer when one is
+    /// named.
     ///
     /// # Errors
-    /// [`ConsumerError::BeyondHead`] when the log does not reach so far.
-    pub async fn seek(&self, name: &Code, position: Position) -> Result<Consumer, ConsumerError> {
+    /// [`ConsumerError::BeyondHead`] when the log does not reach so far; [`ConsumerError::Unknown`],
+    /// [`ConsumerError::OfAnother`].
+    pub async fn seek(
+        &self,
+        name: &Code,
+        owner: Option<OperatorId>,
+        position: Position,
+    ) -> Result<Consumer, ConsumerError> {
         self.within_log(position).await?;
         let sql = "UPDATE consumers SET position = $1, delivered = $1, lease = '', expires_at = 0, \
-                   acknowledged_at = $2 WHERE name = $3";
+                   acknowledged_at = $2 WHERE name = $3 AND ($4 = '' OR owner = $4)";
         let now = self.clock.now().micros();
+        let params: [Value; 4] = [position.get().into(), now.into(), name.as_str().into(), word(owner)];
         let mut tx = self.begin().await?;
-        tx.execute(sql, &[position.get().into(), now.into(), name.as_str().into()]).await?;
+        let moved = tx.execute(sql, &params).await? == 1;
         let (consumer, _) = self.load(&mut tx, name).await?;
         tx.commit().await?;
-        Ok(consumer)
+        if moved { Ok(consumer) } else { Err(ConsumerError::OfAnother) }
     }
 
     /// Takes the consumer for one reader, when nobody has it.
@@ -249,21 +203,67 @@ impl Consumers {
         let lease = LeaseId(Uuid::now_v7());
         let now = self.clock.now();
         let sql = "UPDATE consumers SET lease = $1, expires_at = $2, delivered = position \
-                   WHERE name = $3 AND expires_at <= $4";
-        let params: [Value; 4] = [
+                   WHERE name = $3 AND (expires_at <= $4 OR expires_at > $5)";
+        let params: [Value; 5] = [
             lease.to_string().into(),
             (now + ttl).micros().into(),
             name.as_str().into(),
             now.micros().into(),
+            (now + CREDIBLE).micros().into(),
         ];
         let mut tx = self.begin().await?;
         let taken = tx.execute(sql, &params).await? == 1;
         let (consumer, _) = self.load(&mut tx, name).await?;
         tx.commit().await?;
-        match consumer.leased_until {
-            Some(until) if !taken => Err(ConsumerError::Leased { until }),
-            _ => Ok((lease, consumer)),
+        if taken {
+            return Ok((lease, consumer));
         }
+        // The clock may have come to the end of the other's lease by now; asking again takes it.
+        Err(ConsumerError::Leased { until: consumer.leased_until.unwrap_or(now) })
+    }
+
+    /// Gives a lease back under which nothing was delivered.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_back(&self, name: &Code, lease: LeaseId) -> Result<(), ConsumerError> {
+        let sql = "UPDATE consumers SET lease = '', expires_at = 0 WHERE name = $1 AND lease = $2";
+        let mut tx = self.db.begin().await?;
+        tx.execute(sql, &[name.as_str().into(), lease.to_string().into()]).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Renews the lease of a reader of which nothing is heard but that its connection is open: only when
+    /// it took something or acknowledged lately, or owes nothing. Whether that was so.
+    ///
+    /// # Errors
+    /// [`ConsumerError::LeaseLost`] when it is not the reader's any more.
+    pub async fn keep(
+        &self,
+        name: &Code,
+        lease: LeaseId,
+        ttl: Duration,
+        lately: Lately,
+    ) -> Result<bool, ConsumerError> {
+        let now = self.clock.now();
+        let sql = format!(
+            "UPDATE consumers SET expires_at = {LATER} WHERE name = $3 AND lease = $4 \
+             AND (position >= delivered OR $5 = 1 OR acknowledged_at > $6)"
+        );
+        let within = i64::try_from(lately.within.as_micros()).unwrap_or(i64::MAX);
+        let params: [Value; 6] = [
+            (now + ttl).micros().into(),
+            (now + CREDIBLE).micros().into(),
+            name.as_str().into(),
+            lease.to_string().into(),
+            i64::from(lately.took).into(),
+            now.micros().saturating_sub(within).into(),
+        ];
+        let mut tx = self.db.begin().await?;
+        let kept = tx.execute(&sql, &params).await? == 1;
+        let (_, holder) = self.load(&mut tx, name).await?;
+        tx.commit().await?;
+        if holder == lease.to_string() { Ok(kept) } else { Err(ConsumerError::LeaseLost) }
     }
 
     /// Notes that everything up to `position` goes to the reader, and renews its lease.
@@ -277,22 +277,26 @@ impl Consumers {
         position: Position,
         ttl: Duration,
     ) -> Result<(), ConsumerError> {
-        let sql = "UPDATE consumers SET expires_at = $1, \
-                   delivered = CASE WHEN delivered < $2 THEN $2 ELSE delivered END \
-                   WHERE name = $3 AND lease = $4";
-        let params: [Value; 4] = [
-            (self.clock.now() + ttl).micros().into(),
-            position.get().into(),
+        let now = self.clock.now();
+        let sql = format!(
+            "UPDATE consumers SET expires_at = {LATER}, \
+             delivered = CASE WHEN delivered < $5 THEN $5 ELSE delivered END WHERE name = $3 AND lease = $4"
+        );
+        let params: [Value; 5] = [
+            (now + ttl).micros().into(),
+            (now + CREDIBLE).micros().into(),
             name.as_str().into(),
             lease.to_string().into(),
+            position.get().into(),
         ];
         let mut tx = self.db.begin().await?;
-        let held = tx.execute(sql, &params).await? == 1;
+        let held = tx.execute(&sql, &params).await? == 1;
         tx.commit().await?;
         if held { Ok(()) } else { Err(ConsumerError::LeaseLost) }
     }
 
-    /// Acknowledges everything up to `position`, and renews the lease or lets it go.
+    /// Acknowledges everything up to `position`, and renews the lease or lets it go. A lease that ends
+    /// later than it would be renewed to stays as it is.
     ///
     /// # Errors
     /// [`ConsumerError::LeaseLost`], [`ConsumerError::Backwards`], [`ConsumerError::Undelivered`];
@@ -305,18 +309,19 @@ impl Consumers {
         keep: Option<Duration>,
     ) -> Result<Consumer, ConsumerError> {
         let now = self.clock.now();
-        let expires_at = keep.map_or(0, |ttl| (now + ttl).micros());
-        let release = if keep.is_none() { ", lease = ''" } else { "" };
+        let end = now + keep.unwrap_or_default();
+        let expires_at = if keep.is_some() { LATER } else { "0, lease = ''" };
         let sql = format!(
-            "UPDATE consumers SET position = $1, acknowledged_at = $2, expires_at = $3{release} \
-             WHERE name = $4 AND lease = $5 AND position <= $1 AND delivered >= $1"
+            "UPDATE consumers SET position = $5, acknowledged_at = $6, expires_at = {expires_at} \
+             WHERE name = $3 AND lease = $4 AND position <= $5 AND delivered >= $5"
         );
-        let params: [Value; 5] = [
-            position.get().into(),
-            now.micros().into(),
-            expires_at.into(),
+        let params: [Value; 6] = [
+            end.micros().into(),
+            (now + CREDIBLE).micros().into(),
             name.as_str().into(),
             lease.to_string().into(),
+            position.get().into(),
+            now.micros().into(),
         ];
         let mut tx = self.begin().await?;
         let moved = tx.execute(&sql, &params).await? == 1;
@@ -357,15 +362,15 @@ impl Consumers {
 
     /// The consumer, and the lease that it has or had last.
     fn read(&self, row: &Row) -> Result<(Consumer, String), SqlError> {
-        let types: String = row.get(2)?;
+        let (types, now): (String, _) = (row.get(2)?, self.clock.now());
         let expires_at: Instant = row.get(6)?;
         let consumer = Consumer {
             name: row.get(0)?,
             owner: row.get(1)?,
-            types: types.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+            types: normal([types.as_str()]),
             position: row.get(3)?,
             delivered: row.get(4)?,
-            leased_until: (expires_at > self.clock.now()).then_some(expires_at),
+            leased_until: (expires_at > now && expires_at <= now + CREDIBLE).then_some(expires_at),
             created_at: row.get(7)?,
             acknowledged_at: row.get(8)?,
         };
@@ -373,8 +378,10 @@ impl Consumers {
     }
 }
 
-fn tell(name: &str, events: i64, seconds: f64) {
-    #[allow(clippy::cast_precision_loss)]
-    metrics::gauge!("consumer_lag_events", "consumer" => name.to_owned()).set(events as f64);
-    metrics::gauge!("consumer_lag_seconds", "consumer" => name.to_owned()).set(seconds);
+/// The later of the end that a lease has, when it is credible, and the one that it would get.
+const LATER: &str = "CASE WHEN expires_at > $1 AND expires_at <= $2 THEN expires_at ELSE $1 END";
+
+/// An owner as a parameter; empty for whichever it is.
+fn word(owner: Option<OperatorId>) -> Value {
+    owner.map_or_else(String::new, |owner| owner.to_string()).into()
 }

@@ -129,8 +129,8 @@ async fn show(
 ) -> Response {
     let show = async {
         caller(&state, &headers).await?;
-        let consumer = state.consumers.get(&named(&name)?).await.map_err(refused)?;
-        Ok(Json(shown(&consumer)).into_response())
+        let lag = state.consumers.lag(&named(&name)?).await.map_err(refused)?;
+        Ok(Json(with_lag(&lag)).into_response())
     };
     answer(id, show.await)
 }
@@ -202,8 +202,7 @@ async fn remove(
     let remove = async {
         let caller = caller(&state, &headers).await?;
         let name = named(&name)?;
-        own(&state, &caller, &name).await?;
-        state.consumers.delete(&name).await.map_err(refused)?;
+        state.consumers.delete(&name, Some(caller.operator_id)).await.map_err(refused)?;
         Ok(StatusCode::NO_CONTENT.into_response())
     };
     answer(id, remove.await)
@@ -276,7 +275,13 @@ async fn deliver(
     let caller = caller(state, headers).await?;
     let name = named(name)?;
     let Reading { lease, after, ttl, mut replay } = Reading::of(uri, headers)?;
-    own(state, &caller, &name).await?;
+    let types = own(state, &caller, &name).await?.types;
+    replay.types = Types::parse(types.iter().map(String::as_str))?;
+    let access = Access::of(&caller, false)?;
+    let place = state.events.place(&caller)?;
+    // Before the lease is taken: nobody should wait for one whose reader was refused.
+    let head = super::head(&state.events, id).await?;
+    let fresh = lease.is_none();
     let (lease, consumer) = match lease {
         None => state.consumers.take(&name, ttl).await.map_err(refused)?,
         Some(lease) => {
@@ -284,6 +289,31 @@ async fn deliver(
             (lease, state.consumers.get(&name).await.map_err(refused)?)
         }
     };
+    let hold = Hold::new(state.consumers.clone(), name.clone(), lease, ttl);
+    let begun = from(&consumer, after).and_then(|after| {
+        replay.after = after;
+        begin(state.events.clone(), replay, (caller, access), (Some(hold), place), head, id)
+            .map(|response| (response, after))
+    });
+    let (mut response, after) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            if fresh && let Err(error) = state.consumers.give_back(&name, lease).await {
+                tracing::debug!(%error, "the lease ends by itself");
+            }
+            return Err(error);
+        }
+    };
+    for (header, text) in [(LEASE, lease.to_string()), (AFTER, after.to_string())] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(header, value);
+        }
+    }
+    Ok(response)
+}
+
+/// Where a reader goes on: where it says, between what is acknowledged and what was delivered.
+fn from(consumer: &Consumer, after: Option<Position>) -> Result<Position, HttpError> {
     let after = after.unwrap_or(consumer.position);
     if after < consumer.position {
         return Err(refused(ConsumerError::Backwards { position: consumer.position }));
@@ -291,17 +321,7 @@ async fn deliver(
     if after > consumer.delivered {
         return Err(refused(ConsumerError::Undelivered { delivered: consumer.delivered }));
     }
-    replay.after = after;
-    replay.types = Types::parse(consumer.types.iter().map(String::as_str))?;
-    let access = Access::of(&caller, false)?;
-    let hold = Hold { consumers: state.consumers.clone(), name, lease, ttl };
-    let mut response = begin(state.events.clone(), replay, caller, access, Some(hold), id).await?;
-    for (header, text) in [(LEASE, lease.to_string()), (AFTER, after.to_string())] {
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            response.headers_mut().insert(header, value);
-        }
-    }
-    Ok(response)
+    Ok(after)
 }
 
 /// An acknowledgement.
@@ -363,8 +383,8 @@ async fn seek(
         let caller = caller(&state, &headers).await?;
         let name = named(&name)?;
         let to: Seek = body(&headers, content).await?;
-        own(&state, &caller, &name).await?;
-        let moved = state.consumers.seek(&name, position(to.position)).await.map_err(refused)?;
+        let owner = Some(caller.operator_id);
+        let moved = state.consumers.seek(&name, owner, position(to.position)).await.map_err(refused)?;
         Ok(Json(shown(&moved)).into_response())
     };
     answer(id, seek.await)

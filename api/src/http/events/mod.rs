@@ -15,7 +15,8 @@
 //!   standing are those of this moment, also in a reply that lasts;
 //! - `raw` adds payload and metadata byte for byte as stored: with them a line has all that the event's
 //!   leaf in the log's tree is made of;
-//! - a reply ends with the caller's token and when the program is about to end.
+//! - a reply ends with the caller's token and when the program is about to end;
+//! - so many replies are open and no more, of the process and of each operator.
 //!
 //! Deliberately absent: reading backwards, and decoding through upcasters (the schemas of
 //! `cluestream schema events` say what each version looks like).
@@ -28,6 +29,7 @@ mod format;
 mod hold;
 mod pages;
 mod query;
+mod replies;
 mod row;
 mod stream;
 #[cfg(test)]
@@ -57,6 +59,7 @@ use crate::auth::Caller;
 use access::{Access, View};
 use hold::Hold;
 use query::Parameters;
+use replies::{Place, Replies};
 use stream::Replay;
 
 pub use export::{ExportError, Exporter};
@@ -80,6 +83,10 @@ pub struct ReplaySettings {
     pub poll: Duration,
     /// How often the caller's roles, scope and standing are looked up anew.
     pub renew: Duration,
+    /// Replies that may be open at once.
+    pub replies: usize,
+    /// Replies that one operator may have open at once.
+    pub replies_each: usize,
 }
 
 impl Default for ReplaySettings {
@@ -91,6 +98,8 @@ impl Default for ReplaySettings {
             heartbeat: Duration::from_secs(15),
             poll: Duration::from_millis(500),
             renew: Duration::from_secs(10),
+            replies: 64,
+            replies_each: 8,
         }
     }
 }
@@ -104,6 +113,7 @@ pub struct EventsState {
     settings: ReplaySettings,
     /// Who may read the log now, of all replays of the process.
     turns: Arc<Semaphore>,
+    replies: Replies,
 }
 
 /// Pages that are read at once, for however many clients: the log's connections are for commands too.
@@ -114,7 +124,8 @@ impl EventsState {
     #[must_use]
     pub fn new(reader: Arc<dyn EventReader>, gateway: Arc<Gateway>) -> Self {
         let turns = Arc::new(Semaphore::new(TURNS));
-        Self { reader, gateway, appended: None, settings: ReplaySettings::default(), turns }
+        let settings = ReplaySettings::default();
+        Self { reader, gateway, appended: None, settings, turns, replies: Replies::default() }
     }
 
     /// With what this process appends, so that followers hear of it at once.
@@ -128,6 +139,18 @@ impl EventsState {
     pub const fn with_settings(mut self, settings: ReplaySettings) -> Self {
         self.settings = settings;
         self
+    }
+
+    /// With other limits of open replies: of the process, and of an operator.
+    #[must_use]
+    pub const fn with_replies(mut self, (replies, replies_each): (usize, usize)) -> Self {
+        self.settings = ReplaySettings { replies, replies_each, ..self.settings };
+        self
+    }
+
+    /// A place for one more reply to this caller.
+    fn place(&self, caller: &Caller) -> Result<Place, HttpError> {
+        self.replies.place(caller.operator_id, self.settings.replies, self.settings.replies_each)
     }
 }
 
@@ -194,7 +217,9 @@ async fn open(
     Access::of(&caller, false)?;
     let parameters = Parameters::of(uri, headers)?;
     let access = Access::of(&caller, parameters.raw)?;
-    begin(state, parameters, caller, access, None, correlation).await
+    let place = state.place(&caller)?;
+    let head = head(&state, correlation).await?;
+    begin(state, parameters, (caller, access), (None, place), head, correlation)
 }
 
 async fn caller(state: &EventsState, headers: &HeaderMap) -> Result<Caller, HttpError> {
@@ -207,15 +232,14 @@ async fn head(state: &EventsState, correlation: Uuid) -> Result<Position, HttpEr
 }
 
 /// The response of a replay that is allowed.
-async fn begin(
+fn begin(
     state: EventsState,
     parameters: Parameters,
-    caller: Caller,
-    access: Access,
-    hold: Option<Hold>,
+    who: (Caller, Access),
+    held: (Option<Hold>, Place),
+    head: Position,
     correlation: Uuid,
 ) -> Result<Response, HttpError> {
-    let head = head(&state, correlation).await?;
     if parameters.after > head {
         let message = format!(
             "the parameter after is beyond the end of the log, which is at {head}: was it restored, or is it \
@@ -224,11 +248,10 @@ async fn begin(
         return Err(HttpError::new(StatusCode::CONFLICT, "after_beyond_head", message));
     }
     let (follow, format) = (parameters.follow, parameters.format);
-    let replay =
-        Replay::new(state, parameters, (caller, access), hold, head, correlation).map_err(|error| {
-            tracing::error!(%correlation, %error, "a replay cannot begin");
-            HttpError::internal()
-        })?;
+    let replay = Replay::new(state, parameters, who, held, head, correlation).map_err(|error| {
+        tracing::error!(%correlation, %error, "a replay cannot begin");
+        HttpError::internal()
+    })?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
         (header::VARY, HeaderValue::from_static("accept")),

@@ -233,6 +233,13 @@ struct Ahead {
     page: JoinHandle<Result<Page, PageError>>,
 }
 
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // Nobody waits for it any more; a page that was taken has ended already.
+        self.page.abort();
+    }
+}
+
 impl Pages {
     pub fn new(state: &EventsState, selection: Selection) -> Self {
         Self {

@@ -22,6 +22,7 @@ use super::format::{Format, FormatError, Piece, Stretch, Writer};
 use super::hold::Hold;
 use super::pages::{Page, PageError, Pages, Selection, off_runtime};
 use super::query::Parameters;
+use super::replies::Place;
 use crate::auth::{Caller, Rejection};
 use crate::http::error::{HttpError, INTERNAL};
 
@@ -38,6 +39,8 @@ pub(super) struct Replay {
     access: Access,
     /// The consumer for which it reads, when the server keeps the position.
     hold: Option<Hold>,
+    /// Its place among the open replies.
+    _place: Place,
     correlation: Uuid,
     /// How many events may still be written.
     left: u64,
@@ -88,7 +91,7 @@ impl Replay {
         state: EventsState,
         parameters: Parameters,
         (caller, access): (Caller, Access),
-        hold: Option<Hold>,
+        (hold, place): (Option<Hold>, Place),
         head: Position,
         correlation: Uuid,
     ) -> Result<Self, FormatError> {
@@ -117,6 +120,7 @@ impl Replay {
             caller,
             access,
             hold,
+            _place: place,
             correlation,
         })
     }
@@ -201,6 +205,9 @@ impl Replay {
 
     /// Fills `out` with some rows, waiting for them when need be.
     async fn advance(&mut self) -> Result<Progress, Stop> {
+        if let Some(hold) = &mut self.hold {
+            hold.took().await?;
+        }
         loop {
             self.check_clock()?;
             self.write_rows().await?;
@@ -284,7 +291,7 @@ impl Replay {
         if page.is_empty() {
             return self.wait().await;
         }
-        if let Some(hold) = &self.hold {
+        if let Some(hold) = &mut self.hold {
             hold.deliver(page.reach(self.left)).await?;
         }
         self.page = Some(page);
@@ -302,8 +309,8 @@ impl Replay {
             () = sleep(state.settings.poll) => false,
         };
         if beat {
-            if let Some(hold) = &self.hold {
-                hold.deliver(self.position).await?;
+            if let Some(hold) = &mut self.hold {
+                hold.keep().await?;
             }
             self.tell_position()?;
         }

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use domain::envelope::Position;
 use domain::ports::EventReader;
+use domain::values::Code;
+use projections::ConsumerError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::world::{AGENT, AUDITOR, BI, Reply, World, brisk, event, events, many, position};
 use crate::http::events::ReplaySettings;
+use crate::http::events::hold::Hold;
 use crate::http::tests::world::answer;
 
 /// A consumer of BI, on a log of a hundred events.
@@ -146,7 +149,8 @@ async fn consumers_are_of_whoever_made_them_and_listed_with_their_lag() {
     let listed = get(AUDITOR, "").await.body;
     assert_eq!(listed["consumers"][0]["name"], "warehouse");
     assert_eq!(listed["consumers"][0]["lag"]["events"], 100);
-    assert_eq!(get(AUDITOR, "/warehouse").await.body["types"], json!(["clue.won"]));
+    let one = get(AUDITOR, "/warehouse").await.body;
+    assert_eq!((&one["types"], &one["lag"]["events"]), (&json!(["clue.won"]), &json!(100)));
     assert_eq!(get(AUDITOR, "/warehouse/events").await.code(), "consumer_of_another");
     let seek = post(&world, AUDITOR, "/warehouse/seek", json!({ "position": 1 })).await;
     assert_eq!(seek, (403, json!("consumer_of_another")));
@@ -169,6 +173,57 @@ async fn a_consumer_may_begin_at_the_end() {
     assert_eq!(answer(request).await.body["position"], 30);
     let request = world.consumers(BI, Method::PUT, "/beyond").json(&json!({ "after": 31 }));
     assert_eq!(answer(request).await.code(), "after_beyond_head");
+}
+
+#[tokio::test]
+async fn a_read_that_is_refused_takes_no_lease() {
+    let world = World::with(ReplaySettings { replies_each: 1, ..brisk() }).await;
+    made(&world, &[]).await;
+    let get = || answer(world.consumers(BI, Method::GET, "/warehouse/events"));
+    world.log.lose_head();
+    assert_eq!(get().await.code(), "log_unavailable");
+    world.log.find_head();
+    let other = world.open(BI, "follow=true").await;
+    assert_eq!((get().await.status, get().await.code()), (429, "too_many_replies"));
+    drop(other);
+    loop {
+        let answer = world.consumers(BI, Method::GET, "/warehouse/events?limit=1").send().await.unwrap();
+        match answer.status().as_u16() {
+            200 => break,
+            // The server has not noticed yet that the other reader is gone.
+            429 => tokio::task::yield_now().await,
+            status => panic!("{status}: somebody seems to have it"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_reader_takes_keeps_its_lease_although_no_page_is_turned() {
+    let world = World::new().await;
+    made(&world, &[]).await;
+    let name = Code::new("warehouse").unwrap();
+    let (lease, _) = world.kept.take(&name, Duration::from_secs(60)).await.unwrap();
+    world.clock.advance(Duration::from_secs(61));
+    let hold = |ttl| Hold::new(world.kept.clone(), name.clone(), lease, ttl);
+    let until = || async { world.kept.get(&name).await.unwrap().leased_until };
+    hold(Duration::from_secs(60)).took().await.unwrap();
+    assert_eq!(until().await, None, "a third of its time has not passed");
+    let mut hold = hold(Duration::from_millis(3));
+    while until().await.is_none() {
+        hold.took().await.unwrap();
+    }
+    world.kept.seek(&name, None, Position::ZERO).await.unwrap();
+    assert_eq!(hold.keep().await, Err(ConsumerError::LeaseLost));
+}
+
+#[tokio::test]
+async fn types_with_a_comma_are_several() {
+    let world = World::new().await;
+    made(&world, &["clue.won,clue.lost"]).await;
+    let request = world.consumers(BI, Method::PUT, "/warehouse");
+    let again = answer(request.json(&json!({ "types": ["clue.lost", "clue.won"] }))).await;
+    assert_eq!((again.status, &again.body["types"]), (200, &json!(["clue.lost", "clue.won"])));
+    assert_eq!(read(&world, "limit=1").await.1, [10]);
 }
 
 #[tokio::test]

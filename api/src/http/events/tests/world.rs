@@ -75,6 +75,11 @@ impl InMemoryEventReader {
         self.headless.store(true, Ordering::SeqCst);
     }
 
+    /// Lets the end of the log be known again.
+    pub fn find_head(&self) {
+        self.headless.store(false, Ordering::SeqCst);
+    }
+
     /// From where pages were read, and of which size.
     pub fn reads(&self) -> Vec<(Position, usize)> {
         self.reads.lock().unwrap().clone()
@@ -225,6 +230,7 @@ pub struct World {
     pub stop: Arc<Notify>,
     pub ended: tokio::task::JoinHandle<std::io::Result<()>>,
     pub clock: Arc<ManualClock>,
+    pub kept: Consumers,
     _folder: tempfile::TempDir,
     url: String,
     tokens: Tokens,
@@ -263,16 +269,16 @@ impl World {
             .with_settings(settings);
         let (db, folder) = views().await;
         let clock = Arc::new(ManualClock(AtomicI64::new(NOW.micros())));
-        let consumers = Consumers::new(db, log.clone(), clock.clone());
+        let kept = Consumers::new(db, log.clone(), clock.clone());
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = format!("http://{}", server.address());
         let stop = Arc::new(Notify::new());
         let signal = stop.clone();
-        let routes = routes(state.clone()).merge(consumers::routes(state.clone(), consumers));
+        let routes = routes(state.clone()).merge(consumers::routes(state.clone(), kept.clone()));
         let served = server.serve(routes, gateway, async move { signal.notified().await });
         let ended = tokio::spawn(served);
         let client = reqwest::Client::new();
-        Self { log, staff, appended, state, stop, ended, clock, _folder: folder, url, tokens, client }
+        Self { log, staff, appended, state, stop, ended, clock, kept, _folder: folder, url, tokens, client }
     }
 
     /// A token that is good for so many seconds from now.
