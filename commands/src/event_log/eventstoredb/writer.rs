@@ -53,11 +53,13 @@ impl<R: Replica> EventStoreWriter<R> {
         let committed = staged.committed;
         let events = lay_out(batch, committed.base, committed.recorded_at, staged.epoch)
             .and_then(|entries| entries.into_iter().map(Entry::proposed).collect::<Result<Vec<_>, _>>());
+        fail::fail_point!("log.staged");
         let appended = match events {
             Ok(events) if events.is_empty() => Ok(()),
             Ok(events) => self.append(committed.base, events).await,
             Err(reason) => Err(AppendFailure::Unfit(reason)),
         };
+        fail::fail_point!("log.in-stream");
         match appended {
             Ok(()) if !self.uncertain => {
                 self.replica.keep().await?;
