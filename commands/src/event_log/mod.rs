@@ -19,8 +19,9 @@ mod postgres;
 mod replay;
 mod sqlite;
 mod store;
+mod stored;
 mod stream;
-mod verify;
+pub(crate) mod verify;
 mod writer;
 
 use async_trait::async_trait;
@@ -40,7 +41,7 @@ pub use replay::{REPLAY_PAGE, replay};
 pub use sqlite::SqliteLog;
 pub use store::LogEventStore;
 pub use stream::StreamRepository;
-pub use verify::{LogFault, LogReport, verify};
+pub use verify::{LogFault, LogReport, Outside, verify};
 pub use writer::{Appender, Gathering, PendingAppend, Permit};
 
 /// The write side of the log.
@@ -63,6 +64,10 @@ pub trait EventLog: EventReader {
 
     /// Up to `limit` streams whose revisions are not dense from 1.
     async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError>;
+
+    /// Events that no reader sees, because they are not between the first position and the head: up to
+    /// `limit` of either side.
+    async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError>;
 
     /// Raises the epoch: every writer that was connected before fails from now on.
     async fn fence(&self) -> Result<i64, ReadError>;

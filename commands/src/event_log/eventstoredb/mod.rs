@@ -35,7 +35,7 @@ use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::StreamRepository;
 use super::verify::LogFault;
 use super::writer::{Appender, BatchError};
-use super::{EventLog, PostgresLog, SqliteLog};
+use super::{EventLog, Outside, PostgresLog, SqliteLog};
 use crate::backup::Place;
 use crate::clock::SharedClock;
 
@@ -244,6 +244,10 @@ impl EventLog for EventStoreLog {
 
     async fn data_keys(&self, subjects: &[SubjectId]) -> Result<Vec<WrappedKey>, ReadError> {
         self.replica.data_keys(subjects).await
+    }
+
+    async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError> {
+        self.replica.outside(limit).await
     }
 
     async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
