@@ -32,8 +32,8 @@ use domain::{Instant, Position};
 use tokio::sync::watch;
 
 pub use append::{
-    Append, AppendError, Appended, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent, StoredCommand,
-    StreamAppend, UniqueKey, WrappedKey,
+    Append, AppendError, Appended, Chain, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent,
+    StoredCommand, StreamAppend, UniqueKey, WrappedKey,
 };
 pub use eventstoredb::{AddressError, EventStoreAddress, EventStoreError, EventStoreLog};
 pub use postgres::PostgresLog;
@@ -76,6 +76,7 @@ pub trait EventLog: EventReader {
     async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError>;
 
     /// Whether what is answered here follows the place where the log is kept, when that is another one.
+    /// When whatever follows has ended, it does not.
     fn follows(&self) -> bool {
         true
     }

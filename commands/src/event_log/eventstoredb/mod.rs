@@ -11,6 +11,7 @@
 //! unless they shared a commit with events.
 
 mod address;
+mod client;
 mod compare;
 mod entry;
 mod follow;
@@ -138,7 +139,8 @@ impl EventStoreLog {
     ) -> Self {
         let (state, follows) = watch::channel(true);
         let (stop, stopped) = oneshot::channel();
-        let follower = follow::follow(following, Source::new(address.clone()), state, stopped);
+        let follower =
+            follow::follow(following, Source::new(address.clone()), replica.appended(), state, stopped);
         let follower = Mutex::new(Some((stop, tokio::spawn(follower))));
         Self { replica, address: address.clone(), place, follows, follower }
     }
@@ -263,7 +265,7 @@ impl EventLog for EventStoreLog {
     }
 
     fn follows(&self) -> bool {
-        *self.follows.borrow()
+        *self.follows.borrow() && self.follows.has_changed().is_ok()
     }
 
     async fn difference(
