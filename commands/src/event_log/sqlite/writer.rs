@@ -392,7 +392,9 @@ mod tests {
         let files = ["log.db", "keys.db"].map(|name| folder.path().join(name));
         for (file, migrator) in files.iter().zip([&migrations::SQLITE_LOG, &migrations::SQLITE_KEYS]) {
             let options = options(file).create_if_missing(true);
-            migrator.run(&mut SqliteConnection::connect_with(&options).await.unwrap()).await.unwrap();
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            migrator.run(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
         }
         // Nobody is waited for.
         let keys = options(&files[1]).busy_timeout(std::time::Duration::ZERO);
