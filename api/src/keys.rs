@@ -96,6 +96,15 @@ pub enum KeysError {
         /// Which file is missing.
         file: PathBuf,
     },
+    /// The public half of the log's key is gone; the private one does not tell the name.
+    #[error(
+        "the key file {} is missing: restore it from its backup, or run `cluestream keys log --origin NAME`, which \
+         writes it anew. The name is that in the first line of the file `checkpoint`", file.display()
+    )]
+    NoVerifier {
+        /// Which file is missing.
+        file: PathBuf,
+    },
     /// The name of the log cannot be used.
     #[error("the name of the log: {0}")]
     Origin(#[from] domain::proof::KeyError),
@@ -209,11 +218,15 @@ impl Keys {
         Ok(files)
     }
 
-    /// Writes a key for the log beside the other keys, for an installation that has none.
+    /// Writes a key for the log beside the other keys, for an installation that has none. When the public
+    /// half alone is gone, that is written anew, for the same key.
     ///
     /// # Errors
-    /// When it is there already, its name cannot be used, or writing fails.
+    /// When it is there already, its name is missing or cannot be used, or writing fails.
     pub fn create_log_key(directory: &Path, origin: Option<&str>) -> Result<Vec<PathBuf>, KeysError> {
+        if let Some(file) = log_key::restore_public(directory, origin)? {
+            return Ok(vec![file]);
+        }
         absent(&log_key::files(directory))?;
         log_key::write(&log_key::generate(origin)?, directory)
     }

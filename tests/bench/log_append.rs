@@ -14,8 +14,9 @@ use domain::envelope::{Revision, StreamId};
 use domain::ids::CommandId;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Executor};
+use tests::eventstore_double::EventStoreDouble;
 use tests::postgres::Cluster;
-use tests::stores::{Backend, Store};
+use tests::stores::{Backend, EventStoreStore, Store};
 
 use crate::cluster::{self, ROUNDS, STEP, checkpoint};
 use crate::limits::{self, rate};
@@ -29,6 +30,8 @@ const ROWS: usize = 256;
 const LIMIT: &str = "multi-row insert of the same events";
 const POSTGRES: &str = "append through the port, PostgreSQL";
 const SQLITE: &str = "append through the port, SQLite";
+/// Its figures are the double's, not those of a server: a server writes to disks, and to other nodes.
+const DOUBLE: &str = "append through the port, a double of EventStoreDB, replica in PostgreSQL";
 
 /// Every backend, with one caller up to 256.
 pub async fn run(report: &mut Report) {
@@ -38,12 +41,19 @@ pub async fn run(report: &mut Report) {
     let mut limit = insert_table(&options).await;
     let store = Store::fresh(Backend::Sqlite).await;
     let embedded = store.open(Arc::new(SystemClock)).await;
+    let replica = Store::Postgres(migrated(&cluster, "replica").await);
+    let stream = Store::EventStore(EventStoreStore::on(EventStoreDouble::start().await, replica));
+    let replicated = stream.open(Arc::new(SystemClock)).await;
     for _ in 0..ROUNDS {
         checkpoint(&cluster).await;
         report.record(POSTGRES, LIMIT, "events/s", inserts(&mut limit, STEP).await);
         for callers in CALLERS {
             checkpoint(&cluster).await;
             report.commands(POSTGRES, &named(callers), &appends(&log, callers).await);
+        }
+        for callers in CALLERS {
+            checkpoint(&cluster).await;
+            report.commands(DOUBLE, &named(callers), &appends(&replicated, callers).await);
         }
         report.record(SQLITE, LIMIT, "events/s", limits::sqlite_batches(STEP).await);
         for callers in CALLERS {
@@ -58,7 +68,7 @@ pub async fn run(report: &mut Report) {
 }
 
 fn named(callers: usize) -> String {
-    format!("{callers} callers")
+    if callers == 1 { "1 caller".to_owned() } else { format!("{callers} callers") }
 }
 
 async fn migrated(cluster: &Cluster, name: &str) -> PgConnectOptions {

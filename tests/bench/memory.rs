@@ -17,7 +17,7 @@ use crate::cluster;
 use crate::report::Report;
 
 /// What makes this binary the program.
-const PROGRAM: &str = "CLUESTREAM_BENCH_PROGRAM";
+const PROGRAM: &str = "BENCH_IS_THE_PROGRAM";
 /// Lengths of the log, the shorter one first.
 const LENGTHS: [i64; 2] = [1_000_000, 5_000_000];
 /// How often the memory of a process is looked at.

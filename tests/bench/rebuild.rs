@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Executor, Row};
 use tests::generator::{self, Amounts, PLAIN};
 use tests::given::parse;
 
-use crate::cluster::{self, ROUNDS};
+use crate::cluster::{self, ROUNDS, checkpoint};
 use crate::limits::rate;
 use crate::report::Report;
 use crate::served::{LINE, Staffed};
@@ -46,11 +46,15 @@ pub async fn run(report: &mut Report) {
     let mut connection = options.connect().await.expect("a connection");
     let events: i64 = connection.fetch_one("SELECT position FROM log_head").await.expect("the head").get(0);
     let events = usize::try_from(events).expect("a count");
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
+        checkpoint(&cluster).await;
         let start = Instant::now();
         copy(&options, &mut connection).await;
         report.record(SECTION, "COPY of its rows", "events/s", rate(events, start));
-        for (contender, workers) in [(ONE, 1), (TWO, 2)] {
+        // In turn, so that neither always pays for what the other one left behind.
+        let contenders = if round % 2 == 0 { [(ONE, 1), (TWO, 2)] } else { [(TWO, 2), (ONE, 1)] };
+        for (contender, workers) in contenders {
+            checkpoint(&cluster).await;
             let projections = served.server.app.projections.clone().with_workers(workers);
             let start = Instant::now();
             let found = projections.rebuild("clue_list", &|_| ()).await.expect("rebuilt");

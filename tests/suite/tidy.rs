@@ -189,3 +189,17 @@ fn the_architecture_page_is_short_and_names_folders_that_exist() {
         }
     }
 }
+
+#[test]
+fn the_architecture_page_names_every_part_of_every_crate() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
+    let nameless = ["lib.rs", "main.rs", "tests", "tests.rs"];
+    for path in tracked() {
+        let parts: Vec<&str> = path.split('/').collect();
+        let [krate, "src", part, ..] = parts[..] else { continue };
+        // Of a part that is a file with a folder, one is enough.
+        let stem = part.trim_end_matches(".rs");
+        let named = page.contains(&format!("`{krate}/src/{stem}"));
+        assert!(named || nameless.contains(&part), "ARCHITECTURE.md does not name {krate}/src/{part}");
+    }
+}

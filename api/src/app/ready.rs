@@ -25,12 +25,14 @@ pub struct Parts {
 impl Readiness for Parts {
     async fn check(&self) -> Vec<Check> {
         let mut checks = Vec::new();
-        let (head, fenced) = (self.log.head().await, self.log.appender().is_fenced());
+        let (head, appender) = (self.log.head().await, self.log.appender());
+        let (fenced, ended) = (appender.is_fenced(), appender.has_ended());
         checks.push(Check {
             name: "event log".to_owned(),
-            ready: head.is_ok() && self.log.follows() && !fenced,
+            ready: head.is_ok() && self.log.follows() && !fenced && !ended,
             detail: match head {
                 Ok(_) if fenced => "fenced off: start this process again".to_owned(),
+                Ok(_) if ended => "appends nothing any more: start this process again".to_owned(),
                 Ok(_) if !self.log.follows() => "does not follow EventStoreDB".to_owned(),
                 Ok(head) => format!("at position {}", head.position),
                 Err(_) => "does not answer".to_owned(),

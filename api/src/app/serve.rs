@@ -3,16 +3,17 @@
 //! Guarantees: it listens before it opens anything, so that a port in use is the first thing said;
 //! ending takes no new requests, lets open ones end, lets leases go, and finishes appends handed in.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use commands::proof::{Directory, Sealer};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinError, JoinSet};
 
 use super::{App, AppError, Operators, Parts};
 use crate::auth::{Authenticator, TokenError, Tokens};
@@ -53,6 +54,9 @@ pub enum ServeError {
     /// There is no key to sign the log with.
     #[error("{0}; or serve without the role checkpoints")]
     Keys(#[from] KeysError),
+    /// Something that has to go on all the time broke down: without it the server would only seem to work.
+    #[error("the server stopped, for a part of it broke down: {0}")]
+    Part(#[from] JoinError),
     /// The operating system took the listener away.
     #[error("the server stopped: {0}")]
     Io(#[from] io::Error),
@@ -111,21 +115,20 @@ impl Service {
         self.server.address()
     }
 
-    /// Serves until `stop` ends, then ends in order.
+    /// Serves until `stop` ends, or a part breaks down, then ends in order.
     ///
     /// # Errors
-    /// When the operating system takes the listener away.
+    /// When the operating system takes the listener away, or a part broke down.
     pub async fn run(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
         let (end, ended) = watch::channel(false);
         let mut tasks = self.background(&ended);
         let routes = self.routes();
         tracing::info!(address = %self.server.address(), roles = ?self.roles, "serving");
-        let served = self.server.serve(routes, self.gateway, stop).await;
-        end.send_replace(true);
-        while tasks.join_next().await.is_some() {}
+        let serve = |stop| self.server.serve(routes, self.gateway, stop);
+        let served = while_whole(&mut tasks, stop, serve, &end).await;
         self.app.close().await;
         tracing::info!("ended");
-        Ok(served?)
+        served
     }
 
     fn background(&mut self, ended: &watch::Receiver<bool>) -> JoinSet<()> {
@@ -169,6 +172,52 @@ impl Service {
     }
 }
 
+/// What ends when a server is to end.
+type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Serves until `stop` ends or one of the tasks breaks down; then ends the tasks.
+async fn while_whole<F: Future<Output = io::Result<()>>>(
+    tasks: &mut JoinSet<()>,
+    stop: impl Future<Output = ()> + Send + 'static,
+    serve: impl FnOnce(Stop) -> F,
+    end: &watch::Sender<bool>,
+) -> Result<(), ServeError> {
+    let (broken, is_broken) = oneshot::channel::<()>();
+    let stop = async move {
+        tokio::select! {
+            () = stop => {}
+            Ok(()) = is_broken => {}
+        }
+    };
+    let mut serving = pin!(serve(Box::pin(stop)));
+    let (served, mut fault) = tokio::select! {
+        served = &mut serving => (served, None),
+        fault = breakdown(tasks) => {
+            tracing::error!(%fault, "a part of the server broke down");
+            let _ = broken.send(());
+            (serving.await, Some(fault))
+        }
+    };
+    end.send_replace(true);
+    while let Some(ended) = tasks.join_next().await {
+        fault = fault.or(ended.err());
+    }
+    match fault {
+        Some(fault) => Err(fault.into()),
+        None => Ok(served?),
+    }
+}
+
+/// Ends when one of the tasks broke down; never, when all end well.
+async fn breakdown(tasks: &mut JoinSet<()>) -> JoinError {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(fault) = ended {
+            return fault;
+        }
+    }
+    pending().await
+}
+
 pub(crate) fn services(app: &App, config: &Config, keys: &Keys) -> Services {
     let db = app.projections.database();
     Services {
@@ -202,4 +251,27 @@ fn prepare(services: Arc<Services>) -> Prepare {
         let loaders = Loaders::new(&session);
         request.data(session).data(loaders)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_breaks_down_ends_the_server_in_order_and_one_that_is_done_does_not() {
+        let (end, mut ended) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {});
+        tasks.spawn(async { panic!("a part breaks down") });
+        tasks.spawn(async move { ended.wait_for(|end| *end).await.map(drop).unwrap() });
+        let serve = |stop: Stop| async {
+            stop.await;
+            Ok(())
+        };
+        let broken = while_whole(&mut tasks, pending(), serve, &end).await;
+        assert!(matches!(broken, Err(ServeError::Part(_))), "{broken:?}");
+        assert!(tasks.is_empty(), "the other parts were told to end, and ended");
+        tasks.spawn(async {});
+        while_whole(&mut tasks, async {}, serve, &end).await.unwrap();
+    }
 }

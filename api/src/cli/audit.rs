@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use commands::event_log::EventLog;
-use commands::proof::{AuditError, AuditFault, AuditReport, Directory, Page, audit, live_pages};
+use commands::proof::{AuditError, AuditFault, AuditReport, Directory, Page, audit, live_pages, printable};
 use domain::proof::VerifierKey;
 use futures::Stream;
 
@@ -82,8 +82,7 @@ async fn whole(signed: &Checkpoints, reader: impl Lines) -> Result<usize, CliErr
 
 /// Audits the log in the database; says how many faults there are.
 pub(super) async fn live(signed: &Checkpoints, log: &Arc<dyn EventLog>) -> Result<usize, CliError> {
-    let head = log.head().await?.position;
-    compare(signed, live_pages(log.clone(), head), "event log").await
+    compare(signed, live_pages(log.clone()), "event log").await
 }
 
 async fn compare(
@@ -109,7 +108,7 @@ async fn compare(
 fn print(report: &AuditReport, what: &str) {
     let AuditReport { newest, checkpoints, unchecked, equal, different, beyond, tiles, faults } = report;
     for fault in faults {
-        println!("{what}: {fault}");
+        println!("{what}: {}", printable(&fault.to_string()));
     }
     println!(
         "{what}: {equal} of {} signed events are as they were signed, {checkpoints} checkpoints and {tiles} full \
@@ -117,7 +116,7 @@ fn print(report: &AuditReport, what: &str) {
         newest.size
     );
     if *different > 0 {
-        println!("{what}: {different} events are not, or not where, they were signed");
+        println!("{what}: {different} events differ from what was signed at their positions");
     }
     if *unchecked > 0 {
         println!("{what}: {unchecked} checkpoints could not be compared any more");
@@ -128,7 +127,7 @@ fn print(report: &AuditReport, what: &str) {
             newest.size
         );
     }
-    println!("{what}: signed by {}, root {}", newest.origin, newest.root);
+    println!("{what}: signed by {}, root {}", printable(&newest.origin), newest.root);
 }
 
 /// A reader of lines that another thread may read.

@@ -20,7 +20,8 @@ enum Action {
         #[arg(long, value_name = "NAME")]
         origin: Option<String>,
     },
-    /// Make the key that signs the log, for an installation that has the others already
+    /// Make the key that signs the log, for an installation that has the others already, or its public half
+    /// anew when that alone is gone
     Log {
         /// The name of the log in its checkpoints, for ever
         #[arg(long, value_name = "NAME")]

@@ -15,6 +15,7 @@ mod import;
 mod keys;
 mod line;
 mod migrate;
+mod parked;
 mod progress;
 mod rebuild;
 mod replay;
@@ -85,6 +86,8 @@ enum Command {
     Consumer(consumer::Arguments),
     /// Build a read model beside the live one, compare, swap
     Rebuild(rebuild::Arguments),
+    /// Print the events that a read model could not fold; with --retry, fold them again
+    Parked(parked::Arguments),
     /// Let no process that is connected now append to the log any more
     Fence,
     /// Destroy a person's data key and record that
@@ -202,6 +205,7 @@ async fn work(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Verify(arguments) => verify::run(&arguments, config).await,
         Command::Checkpoint => checkpoint::run(config).await,
         Command::Rebuild(arguments) => rebuild::run(&arguments, config).await,
+        Command::Parked(arguments) => parked::run(&arguments, config).await,
         Command::Fence => fence::run(config).await,
         Command::EraseCustomer(arguments) => erase::run(arguments, config).await,
         Command::Backup(arguments) => backup::save(&arguments, config).await,

@@ -112,14 +112,15 @@ fn end_line(position: Position) -> String {
 /// Consecutive events.
 enum Page {
     Read(Vec<RecordedEvent>),
-    Stored(Vec<StoredEvent>),
+    /// All that the log has up to a position.
+    Stored(Vec<StoredEvent>, Position),
 }
 
 impl Page {
     fn write(&self, exporter: &mut Exporter) -> Result<Vec<Bytes>, ExportError> {
         match self {
             Self::Read(events) => exporter.write(events),
-            Self::Stored(events) => exporter.write_raw(events),
+            Self::Stored(events, until) => exporter.write_raw(events, *until),
         }
     }
 }
@@ -138,7 +139,7 @@ fn pages(
     let starts = (after.get()..head.get()).step_by(REPLAY_PAGE).map(Position::new);
     Box::pin(stream::iter(starts).then(move |from| {
         let (log, until) = (log.clone(), from.plus(REPLAY_PAGE).min(head));
-        async move { log.read_stored_range(from, until).await.map(Page::Stored) }
+        async move { log.read_stored_range(from, until).await.map(|events| Page::Stored(events, until)) }
     }))
 }
 

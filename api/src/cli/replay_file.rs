@@ -5,15 +5,17 @@
 //! or leaves events out, is refused with the reason; memory does not grow with the file.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, BufRead};
 
-use commands::proof::{AuditError, AuditFault, Leaves, Page};
+use commands::proof::{AuditError, AuditFault, Leaves, Page, printable};
 use domain::envelope::{Position, Revision};
 use domain::proof::StoredEvent;
 use domain::values::Instant;
 use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::audit::Lines;
 use crate::http::events::raw_line;
@@ -35,10 +37,12 @@ struct Line<'a> {
     revision: Option<Revision>,
     #[serde(rename = "type")]
     event_type: Option<Box<str>>,
-    version: Option<u32>,
+    version: Option<Version>,
     recorded_at: Option<Instant>,
     payload: Option<Box<str>>,
     metadata: Option<Box<str>>,
+    /// At how many positions the log had nothing.
+    missing: Option<u64>,
     end: Option<End>,
     error: Option<Value>,
 }
@@ -51,6 +55,23 @@ struct Stream_<'a> {
     id: Cow<'a, str>,
 }
 
+/// The stored version: a number, or as text when the event cannot be read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Version {
+    Number(u32),
+    Text(Box<str>),
+}
+
+impl Version {
+    fn text(self) -> Box<str> {
+        match self {
+            Self::Number(number) => number.to_string().into(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct End {
     position: Position,
@@ -61,6 +82,8 @@ enum Kind {
     Event(StoredEvent),
     /// Everything up to here was looked at.
     Progress(Position),
+    /// The log had nothing up to here.
+    Missing(Position),
 }
 
 /// Whole lines, and the number of the first one.
@@ -123,7 +146,7 @@ fn page(chunk: &Chunk) -> Result<Page, AuditError> {
     let mut last = (chunk.first == 1).then_some(Position::ZERO);
     let text = chunk.lines.strip_suffix(b"\n").unwrap_or(&chunk.lines);
     for (number, line) in (chunk.first..).zip(text.split(|byte| *byte == b'\n')) {
-        let wrong = |reason: &str| AuditError::Replay(format!("line {number}: {reason}"));
+        let wrong = |reason: &str| AuditError::Replay(format!("line {number}: {}", printable(reason)));
         match kind(line).map_err(|reason| wrong(&reason))? {
             Kind::Event(event) => {
                 written.clear();
@@ -140,6 +163,7 @@ fn page(chunk: &Chunk) -> Result<Page, AuditError> {
                 ));
             }
             Kind::Progress(_) => {}
+            Kind::Missing(position) => last = Some(position),
         }
     }
     Ok(Page { leaves: Leaves::of(events), faults })
@@ -157,6 +181,9 @@ fn kind(line: &[u8]) -> Result<Kind, String> {
     }
     let no = |name: &str| format!("it has no {name}");
     let position = line.position.ok_or_else(|| no("position"))?;
+    if line.missing.is_some() {
+        return Ok(Kind::Missing(position));
+    }
     let Some(event_type) = line.event_type else { return Ok(Kind::Progress(position)) };
     let raw = || "it has not the stored texts: make the replay with raw=true, or --raw".to_owned();
     let (payload, metadata) = (line.payload.ok_or_else(raw)?, line.metadata.ok_or_else(raw)?);
@@ -167,11 +194,73 @@ fn kind(line: &[u8]) -> Result<Kind, String> {
         aggregate_id: stream.id.into(),
         sequence: line.revision.ok_or_else(|| no("revision"))?,
         event_type,
-        event_version: line.version.ok_or_else(|| no("version"))?.to_string().into(),
+        event_version: line.version.ok_or_else(|| no("version"))?.text(),
         recorded_at: line.recorded_at.ok_or_else(|| no("recordedAt"))?,
         payload,
         metadata,
     }))
+}
+
+/// JSON in which no name comes twice: programs differ in which of the two they take.
+struct Distinct(Value);
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DistinctVisitor).map(Self)
+    }
+}
+
+struct DistinctVisitor;
+
+impl<'de> Visitor<'de> for DistinctVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Distinct(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Distinct(value))) = members.next_entry::<String, _>()? {
+            if object.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("{name} is there twice")));
+            }
+            object.insert(name, value);
+        }
+        Ok(object.into())
+    }
 }
 
 /// Whether a line says what its stored texts say. Members that this program does not write say nothing
@@ -181,9 +270,10 @@ fn agrees(line: &[u8], event: &StoredEvent, written: &mut Vec<u8>) -> Result<(),
     if written.strip_suffix(b"\n") == Some(line) {
         return Ok(());
     }
-    let read =
-        |bytes: &[u8]| serde_json::from_slice::<serde_json::Map<String, Value>>(bytes).unwrap_or_default();
-    let (given, ours) = (read(line), read(written));
+    let wrong = |error: serde_json::Error| format!("position {}: CHANGED: {error}", event.position);
+    let given: Distinct = serde_json::from_slice(line).map_err(wrong)?;
+    let ours = serde_json::from_slice::<Value>(written).unwrap_or_default();
+    let Value::Object(given) = given.0 else { return Ok(()) };
     match given.iter().find(|(name, value)| ours.get(*name).is_some_and(|own| own != *value)) {
         Some((name, _)) => Err(format!(
             "position {}: CHANGED: {name} is not what the stored texts say, which are what was signed",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use commands::clock::SystemClock;
 use commands::event_log::verify;
-use commands::proof::Directory;
+use commands::proof::{Directory, printable};
 use projections::{Report, RunError};
 
 use super::CliError;
@@ -64,7 +64,7 @@ async fn faults(app: &App, signed: Option<Checkpoints>) -> Result<usize, CliErro
         println!("event log: {} events, dense and consistent", log.events);
     }
     for fault in &log.faults {
-        println!("event log: {fault}");
+        println!("event log: {}", printable(&fault.to_string()));
     }
     if let Some(signed) = &signed {
         faults += audit::live(signed, &app.log).await?;

@@ -37,20 +37,35 @@ pub(super) fn write(signer: &NoteSigner, directory: &Path) -> Result<Vec<PathBuf
     Ok(vec![signing, verifier])
 }
 
+/// Writes the public half under the name of the log, when the private one alone is there.
+pub(super) fn restore_public(directory: &Path, origin: Option<&str>) -> Result<Option<PathBuf>, KeysError> {
+    let [signing, verifier] = files(directory);
+    if !signing.exists() || verifier.symlink_metadata().is_ok() {
+        return Ok(None);
+    }
+    let origin = origin.ok_or_else(|| KeysError::NoVerifier { file: verifier.clone() })?;
+    let signer = NoteSigner::new(origin, private(&signing)?)?;
+    write_with(&verifier, format!("{}\n", signer.verifier()).as_bytes(), 0o644)?;
+    Ok(Some(verifier))
+}
+
+fn private(file: &Path) -> Result<SigningKey, KeysError> {
+    SigningKey::from_pkcs8_pem(&read(file)?).map_err(|_| KeysError::Damaged {
+        file: file.to_owned(),
+        reason: "it is not an Ed25519 private key in PKCS#8 PEM",
+    })
+}
+
 /// Reads the key, if there is one.
 pub(super) fn load(directory: &Path) -> Result<Option<NoteSigner>, KeysError> {
     let [signing, verifier] = files(directory);
     if !signing.exists() && !verifier.exists() {
         return Ok(None);
     }
-    let pem = read(&signing)?;
+    let key = private(&signing)?;
     let text = std::fs::read_to_string(&verifier).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => KeysError::Missing { file: verifier.clone() },
+        io::ErrorKind::NotFound => KeysError::NoVerifier { file: verifier.clone() },
         _ => KeysError::Io { file: verifier.clone(), source },
-    })?;
-    let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeysError::Damaged {
-        file: signing,
-        reason: "it is not an Ed25519 private key in PKCS#8 PEM",
     })?;
     let damaged = |reason| KeysError::Damaged { file: verifier.clone(), reason };
     let public: VerifierKey = text.parse().map_err(|_| damaged("it is not a verifier key"))?;
@@ -93,6 +108,25 @@ mod tests {
         let new = Keys::load(directory.path()).unwrap();
         assert!(new.log().is_some());
         assert_eq!(new.master().current(), old.master().current());
+    }
+
+    #[test]
+    fn a_public_half_that_is_gone_is_written_anew_under_the_name_of_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        Keys::create_for(directory.path(), Some("example.com/log")).unwrap();
+        let verifier = Keys::verifier_file(directory.path());
+        let before = std::fs::read(&verifier).unwrap();
+        std::fs::remove_file(&verifier).unwrap();
+        for refused in [
+            Keys::load(directory.path()).err().unwrap(),
+            Keys::create_log_key(directory.path(), None).err().unwrap(),
+        ] {
+            let message = refused.to_string();
+            assert!(message.contains(VERIFIER) && message.contains("keys log --origin"), "{message}");
+        }
+        let written = Keys::create_log_key(directory.path(), Some("example.com/log")).unwrap();
+        assert_eq!((written, std::fs::read(&verifier).unwrap()), (vec![verifier], before));
+        Keys::load(directory.path()).unwrap();
     }
 
     #[test]

@@ -47,6 +47,18 @@ pub struct DecidedOn {
     pub at: Revision,
 }
 
+/// Appends that build on each other before they are committed: see [`Append::extends`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Chain(u64);
+
+impl Chain {
+    /// The chain of this number. Whoever makes chains gives each a number of its own.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// The first result of a command, to be stored with its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandRecord {
@@ -67,6 +79,13 @@ pub struct StoredCommand {
     pub result: String,
     /// The log's last position when it was recorded, its own events included.
     pub position: Position,
+}
+
+impl StoredCommand {
+    /// Whether it is what this append would have stored: the same request, with the same result.
+    pub(super) fn is_of(&self, command: &CommandRecord) -> bool {
+        self.fingerprint == command.fingerprint && self.result == command.result
+    }
 }
 
 /// A key that at most one owner has, across all streams.
@@ -132,9 +151,9 @@ pub struct Append {
     /// Chains of appends that it goes on with: whoever decides on the effects of an append before they
     /// are committed gives his own append the same chain. When one of a chain fails, those behind it are
     /// refused, though another process may have brought the stream to the revision that they expect.
-    pub extends: Vec<u64>,
+    pub extends: Vec<Chain>,
     /// Chains that it was decided on without going on with them.
-    pub rests_on: Vec<u64>,
+    pub rests_on: Vec<Chain>,
 }
 
 impl Append {

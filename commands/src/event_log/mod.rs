@@ -19,8 +19,9 @@ mod postgres;
 mod replay;
 mod sqlite;
 mod store;
+mod stored;
 mod stream;
-mod verify;
+pub(crate) mod verify;
 mod writer;
 
 use async_trait::async_trait;
@@ -31,8 +32,8 @@ use domain::{Instant, Position};
 use tokio::sync::watch;
 
 pub use append::{
-    Append, AppendError, Appended, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent, StoredCommand,
-    StreamAppend, UniqueKey, WrappedKey,
+    Append, AppendError, Appended, Chain, CommandRecord, DecidedOn, KeyClaim, KeyHolder, NewEvent,
+    StoredCommand, StreamAppend, UniqueKey, WrappedKey,
 };
 pub use eventstoredb::{AddressError, EventStoreAddress, EventStoreError, EventStoreLog};
 pub use postgres::PostgresLog;
@@ -40,7 +41,7 @@ pub use replay::{REPLAY_PAGE, replay};
 pub use sqlite::SqliteLog;
 pub use store::LogEventStore;
 pub use stream::StreamRepository;
-pub use verify::{LogFault, LogReport, verify};
+pub use verify::{LogFault, LogReport, Outside, verify};
 pub use writer::{Appender, Gathering, PendingAppend, Permit};
 
 /// The write side of the log.
@@ -64,6 +65,10 @@ pub trait EventLog: EventReader {
     /// Up to `limit` streams whose revisions are not dense from 1.
     async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError>;
 
+    /// Events that no reader sees, because they are not between the first position and the head: up to
+    /// `limit` of either side.
+    async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError>;
+
     /// Raises the epoch: every writer that was connected before fails from now on.
     async fn fence(&self) -> Result<i64, ReadError>;
 
@@ -71,6 +76,7 @@ pub trait EventLog: EventReader {
     async fn forget_commands(&self, before: Instant) -> Result<u64, ReadError>;
 
     /// Whether what is answered here follows the place where the log is kept, when that is another one.
+    /// When whatever follows has ended, it does not.
     fn follows(&self) -> bool {
         true
     }

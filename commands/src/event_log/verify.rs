@@ -10,13 +10,26 @@ use futures::StreamExt;
 
 use super::{EventLog, REPLAY_PAGE, replay};
 
-/// Streams named at most.
-const NAMED: usize = 10;
+/// Streams, and events outside of the log, that are named at most.
+pub(crate) const NAMED: usize = 10;
 
 /// Streams whose revisions are not dense from 1; the index of revisions gives the order.
 pub(super) const BROKEN_STREAMS: &str = "\
     SELECT aggregate_type, aggregate_id FROM events GROUP BY aggregate_type, aggregate_id \
     HAVING min(sequence) <> 1 OR max(sequence) <> count(*) ORDER BY aggregate_type, aggregate_id LIMIT $1";
+
+/// An event that no reader of the log sees. In its stream it counts all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "position {position}: OUTSIDE: an event of stream {stream} stands where the log has no place; no reader sees \
+     it, and decisions count it"
+)]
+pub struct Outside {
+    /// Where it stands: below 1, or behind the head.
+    pub position: i64,
+    /// Which stream has it.
+    pub stream: StreamId,
+}
 
 /// What is wrong with a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +57,9 @@ pub enum LogFault {
         /// Which.
         stream: StreamId,
     },
+    /// An event stands where the log has no place.
+    #[error(transparent)]
+    Outside(Outside),
     /// The replica does not hold what the log holds.
     #[error("the replica's event at {position}: {reason}")]
     Replica {
@@ -110,6 +126,7 @@ pub async fn verify(
     }
     let broken = log.broken_streams(NAMED).await?;
     report.faults.extend(broken.into_iter().map(|stream| LogFault::Stream { stream }));
+    report.faults.extend(log.outside(NAMED).await?.into_iter().map(LogFault::Outside));
     report.faults.extend(log.difference(head, progress).await?);
     Ok(report)
 }

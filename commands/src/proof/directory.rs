@@ -5,13 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
 use super::place::{Lock, Place, PlaceError};
 
+/// No file is as large as that.
+const LARGEST: u64 = 64 * 1024;
 /// The file that is locked.
 const LOCK: &str = "lock";
 /// Where files are written before they get their names.
@@ -56,7 +58,7 @@ impl Directory {
 impl Place for Directory {
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, PlaceError> {
         let file = name.to_owned();
-        self.blocking(name, move |root| absent(fs::read(root.join(file)))).await
+        self.blocking(name, move |root| absent(read(&root.join(file)))).await
     }
 
     async fn put(&self, files: Vec<(String, Vec<u8>)>) -> Result<(), PlaceError> {
@@ -106,6 +108,16 @@ impl Place for Directory {
         });
         Ok(held.await?.map(|held| Box::new(held) as Box<dyn Lock>))
     }
+}
+
+/// Reads a file. What is none of ours, since it is larger or no file at all, is read only so far that it is
+/// seen to be damaged.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    if fs::metadata(file)?.is_file() {
+        File::open(file)?.take(LARGEST).read_to_end(&mut content)?;
+    }
+    Ok(content)
 }
 
 /// What is not there is no error.
@@ -162,6 +174,16 @@ mod tests {
         place.remove("x").await.unwrap();
         place.remove("x").await.unwrap();
         assert_eq!(place.read("x/2").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_or_larger_than_any_is_read_as_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Directory::new(folder.path());
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        assert_eq!(place.read("folder").await.unwrap().unwrap(), b"");
+        File::create(folder.path().join("large")).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(place.read("large").await.unwrap().unwrap().len(), 64 * 1024);
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use domain::proof::{Checkpoint, CheckpointError, VerifierKey};
 
+use super::audit::printable;
 use super::place::{Place, PlaceError};
 
 /// The newest checkpoint.
@@ -30,7 +31,7 @@ pub struct Kept {
 
 /// A file that should hold a checkpoint and does not hold a good one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: {reason}")]
+#[error("{}: {reason}", printable(.name))]
 pub struct BadCheckpoint {
     /// Which.
     pub name: String,
@@ -68,12 +69,16 @@ pub async fn at(place: &dyn Place, key: &VerifierKey, size: u64) -> Result<Optio
     Err(BadCheckpoint { name, reason }.into())
 }
 
+/// The copy of the newest checkpoint; after a kill it may be that of an earlier one, until the log is signed
+/// again.
+pub async fn copy(place: &dyn Place, key: &VerifierKey) -> Result<Option<Kept>, HistoryError> {
+    let Some(content) = place.read(NEWEST).await? else { return Ok(None) };
+    Ok(Some(open(NEWEST, content, key)?))
+}
+
 /// The newest checkpoint that was signed, wherever it is kept: a kill may come between the two files.
 pub async fn newest(place: &dyn Place, key: &VerifierKey) -> Result<Option<Kept>, HistoryError> {
-    let copy = match place.read(NEWEST).await? {
-        Some(content) => Some(open(NEWEST, content, key)?),
-        None => None,
-    };
+    let copy = copy(place, key).await?;
     let mut last = None;
     for folder in place.names(ALL).await?.iter().rev() {
         let names = place.names(&format!("{ALL}/{folder}")).await?;
@@ -82,6 +87,13 @@ pub async fn newest(place: &dyn Place, key: &VerifierKey) -> Result<Option<Kept>
             break;
         }
     }
+    if let (Some(copy), Some(last)) = (&copy, &last)
+        && copy.checkpoint.size == last.checkpoint.size
+        && copy.checkpoint.root != last.checkpoint.root
+    {
+        let reason = format!("it contradicts {}: two histories were signed", name(last.checkpoint.size));
+        return Err(BadCheckpoint { name: NEWEST.to_owned(), reason }.into());
+    }
     Ok(match (copy, last) {
         (Some(copy), Some(last)) if copy.checkpoint.size < last.checkpoint.size => Some(last),
         (None, last) => last,
@@ -89,27 +101,27 @@ pub async fn newest(place: &dyn Place, key: &VerifierKey) -> Result<Option<Kept>
     })
 }
 
-/// The newest checkpoint that is good, and what is wrong with the copy of the newest one.
+/// The newest checkpoint that is good, and the copy of the newest one, good or not, when there is one.
 pub async fn newest_good(
     place: &dyn Place,
     key: &VerifierKey,
-) -> Result<(Option<Kept>, Option<BadCheckpoint>), PlaceError> {
-    let copy = place.read(NEWEST).await?.map(|content| open(NEWEST, content, key)).transpose();
-    let (copy, bad) = copy.map_or_else(|bad| (None, Some(bad)), |copy| (copy, None));
+) -> Result<(Option<Kept>, Option<Result<Kept, BadCheckpoint>>), PlaceError> {
+    let copy = place.read(NEWEST).await?.map(|content| open(NEWEST, content, key));
+    let good = copy.clone().and_then(Result::ok);
     for folder in place.names(ALL).await?.iter().rev() {
         for name in place.names(&format!("{ALL}/{folder}")).await?.iter().rev() {
             let Ok(size) = name.parse() else { continue };
             match at(place, key, size).await {
                 Ok(Some(last)) => {
-                    let copy = copy.filter(|copy| copy.checkpoint.size > size);
-                    return Ok((copy.or(Some(last)), bad));
+                    let good = good.filter(|good| good.checkpoint.size > size);
+                    return Ok((good.or(Some(last)), copy));
                 }
                 Ok(None) | Err(HistoryError::Bad(_)) => {}
                 Err(HistoryError::Place(error)) => return Err(error),
             }
         }
     }
-    Ok((copy, bad))
+    Ok((good, copy))
 }
 
 /// All checkpoints by size, read one after the other.

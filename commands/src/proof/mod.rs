@@ -23,7 +23,7 @@ mod prover;
 mod sealer;
 mod tiles;
 
-pub use audit::{AuditError, AuditFault, AuditReport, Page, audit, live_pages};
+pub use audit::{AuditError, AuditFault, AuditReport, Page, audit, live_pages, printable};
 pub use directory::Directory;
 pub use leaves::{Leaves, leaves};
 pub use place::{Lock, Place, PlaceError};

@@ -3,11 +3,13 @@
 
 use async_trait::async_trait;
 
+use super::audit::printable;
+
 /// Why a place does not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// It does not answer, or refuses.
-    #[error("{name}: {reason}")]
+    #[error("{}: {reason}", printable(.name))]
     Unavailable {
         /// What was read or written.
         name: String,

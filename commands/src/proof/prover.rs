@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::Position;
 use domain::proof::{
-    Checkpoint, Hash, Node, ProofError, VerifierKey, consistency, inclusion, nodes, verify_consistency,
+    Checkpoint, Hash, Node, ProofError, Tile, VerifierKey, consistency, inclusion, nodes, verify_consistency,
     verify_inclusion,
 };
 
@@ -115,17 +115,28 @@ impl Prover {
     /// # Errors
     /// See [`ProveError`].
     pub async fn newest(&self) -> Result<Signed, ProveError> {
-        let kept = history::newest(&*self.place, &self.key).await?.ok_or(ProveError::NothingSigned)?;
+        // The history is long, and only a kill before the first copy makes it necessary.
+        let kept = match history::copy(&*self.place, &self.key).await? {
+            Some(copy) => Some(copy),
+            None => history::newest(&*self.place, &self.key).await?,
+        };
+        let kept = kept.ok_or(ProveError::NothingSigned)?;
         let Kept { checkpoint, note } = kept;
         Ok(Signed { checkpoint, note })
     }
 
-    /// The content of a tile; `None` when there is none.
+    /// The content of a tile; `None` when there is none, or no checkpoint covers it yet.
     ///
     /// # Errors
-    /// When the place does not answer.
-    pub async fn tile(&self, tile: domain::proof::Tile) -> Result<Option<Vec<u8>>, ProveError> {
-        Ok(self.place.read(&tile.path()).await?)
+    /// When the place does not answer, or the newest checkpoint is damaged.
+    pub async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, ProveError> {
+        let size = match self.newest().await {
+            Ok(newest) => newest.checkpoint.size,
+            Err(ProveError::NothingSigned) => 0,
+            Err(error) => return Err(error),
+        };
+        let covered = Tile::of(tile.level, tile.index, size).is_some_and(|signed| signed.width >= tile.width);
+        if covered { Ok(self.place.read(&tile.path()).await?) } else { Ok(None) }
     }
 
     /// Proves that the event at `position` is in the tree of `size`, or of the newest checkpoint.
@@ -146,7 +157,12 @@ impl Prover {
         let checkpoint = if size == newest.checkpoint.size {
             Some(newest.note)
         } else {
-            history::at(&*self.place, &self.key, size).await?.map(|kept| kept.note)
+            let kept = history::at(&*self.place, &self.key, size).await?;
+            if kept.as_ref().is_some_and(|kept| kept.checkpoint.root != root) {
+                let reason = format!("the checkpoint of size {size} is not the beginning of the newest one");
+                return Err(ProveError::Damaged(reason));
+            }
+            kept.map(|kept| kept.note)
         };
         Ok(Inclusion { position, size, leaf, path, root, checkpoint })
     }

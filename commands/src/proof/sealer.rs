@@ -12,7 +12,7 @@ use domain::proof::{
 use futures::StreamExt;
 use tokio::sync::watch;
 
-use super::history::{self, HistoryError, NEWEST};
+use super::history::{self, HistoryError, Kept, NEWEST};
 use super::leaves::leaves;
 use super::place::{Place, PlaceError};
 use super::tiles::{self, Nodes, TilesError};
@@ -165,8 +165,9 @@ impl Sealer {
         let Some(_lock) = place.lock().await? else { return Ok(Sealed::Busy) };
         // What fails half-way is read anew: the tree in memory may be ahead of what was signed.
         let known = self.tree.take();
-        let signed = history::newest(&*place, self.signer.verifier()).await?.map(|kept| kept.checkpoint);
-        let (size, root) = signed.map_or((0, Hash::of_nothing()), |last| (last.size, last.root));
+        let signed = history::newest(&*place, self.signer.verifier()).await?;
+        let last = signed.as_ref().map(|kept| &kept.checkpoint);
+        let (size, root) = last.map_or((0, Hash::of_nothing()), |last| (last.size, last.root));
         let (mut tree, fresh) = match known.filter(|tree| tree.size() == size && tree.root() == root) {
             Some(tree) => (tree, false),
             None => (tiles::tree(&*place, size).await?, true),
@@ -178,6 +179,9 @@ impl Sealer {
         self.check_signed(size, fresh, head).await?;
         let until = head.min(position(size).plus(STEP));
         if position(size) == until {
+            if let Some(signed) = signed {
+                self.copy(signed).await?;
+            }
             self.tree = Some(tree);
             return Ok(Sealed::Already(size));
         }
@@ -196,6 +200,14 @@ impl Sealer {
             size: new_size,
             root: new_root,
         }))
+    }
+
+    /// Writes the copy of the newest checkpoint, which a kill may have prevented.
+    async fn copy(&self, newest: Kept) -> Result<(), SealError> {
+        if history::copy(&*self.place, self.signer.verifier()).await?.as_ref() != Some(&newest) {
+            self.place.put(vec![(NEWEST.to_owned(), newest.note.into_bytes())]).await?;
+        }
+        Ok(())
     }
 
     /// Refuses a log that has not what was signed: all of the last tile once, its last event always.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::envelope::{Revision, StreamId};
 use lru::LruCache;
 
-use crate::event_log::{Append, DecidedOn};
+use crate::event_log::{Append, Chain, DecidedOn};
 
 /// Aggregates kept in memory.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
@@ -20,8 +20,8 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 pub(super) struct Entry {
     pub revision: Revision,
     pub state: Arc<dyn Any + Send + Sync>,
-    /// The chain of appends that brings it there; zero when it was read from the log.
-    pub chain: u64,
+    /// The chain of appends that brings it there; none when it was read from the log.
+    pub chain: Option<Chain>,
 }
 
 /// A stream's step from one revision to the next.
@@ -78,7 +78,7 @@ impl AggregateCache {
 
     /// Forgets these streams as far as they are what these chains of appends made of them. What somebody
     /// knows better by now stays, or everybody who fails would take the others' ground away.
-    pub fn evict(&self, streams: &[(StreamId, u64)]) {
+    pub fn evict(&self, streams: &[(StreamId, Option<Chain>)]) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (stream, chain) in streams {
             if cache.peek(stream).is_some_and(|known| known.chain == *chain) {
@@ -90,7 +90,7 @@ impl AggregateCache {
     /// Forgets a stream that was read from the log at a revision.
     pub fn evict_read(&self, stream: &StreamId, at: Revision) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.peek(stream).is_some_and(|known| known.chain == 0 && known.revision == at) {
+        if cache.peek(stream).is_some_and(|known| known.chain.is_none() && known.revision == at) {
             cache.pop(stream);
         }
     }

@@ -18,8 +18,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use domain::Aggregate;
-use domain::envelope::{Position, Revision, StreamId};
-use domain::ids::{CommandId, SubjectId};
+use domain::envelope::{Position, Revision};
+use domain::ids::CommandId;
 use domain::ports::ReadError;
 use serde::Serialize;
 
@@ -63,7 +63,7 @@ struct Inner {
     index: PepperedIndex,
     cache: AggregateCache,
     clock: SharedClock,
-    /// The last chain of appends that was begun: see `Append::extends`.
+    /// The number of the last chain of appends that was begun: see `Append::extends`.
     chains: AtomicU64,
 }
 
@@ -228,22 +228,4 @@ fn repeat(stored: &StoredCommand, fingerprint: [u8; 16]) -> Result<Receipt, Comm
         return Err(CommandError::CommandIdReused);
     }
     Receipt::stored(stored)
-}
-
-/// What an append that failed, or was abandoned, leaves in memory must go.
-struct InFlight<'a> {
-    inner: &'a Inner,
-    /// With the chains of appends that made them what they were taken to be.
-    streams: Vec<(StreamId, u64)>,
-    new_subjects: Vec<SubjectId>,
-    done: bool,
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.inner.cache.evict(&self.streams);
-            self.inner.vault.forget(self.new_subjects.iter().copied());
-        }
-    }
 }

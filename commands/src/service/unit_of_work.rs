@@ -14,15 +14,15 @@ use domain::values::LineKey;
 use domain::{Aggregate, EventContract, EventType, Instant, Position};
 use uuid::Uuid;
 
+use super::Inner;
 use super::cache::{Entry, Step};
 use super::context::CommandContext;
 use super::error::{CommandError, Refused, Stop};
 use super::outcome::Done;
-use super::{InFlight, Inner};
 use crate::clock::fresh_uuid;
 use crate::event_log::{
-    Append, AppendError, CommandRecord, DecidedOn, KeyClaim, KeyHolder, LogEventStore, NewEvent, Permit,
-    StreamAppend, UniqueKey, WrappedKey,
+    Append, AppendError, Chain, CommandRecord, DecidedOn, KeyClaim, KeyHolder, LogEventStore, NewEvent,
+    Permit, StreamAppend, UniqueKey, WrappedKey,
 };
 use crate::vault::{DataKey, PepperedIndex, seal};
 
@@ -53,8 +53,8 @@ struct Open {
     loaded: Revision,
     /// Whether this process knew it, and did not read it from the log just now.
     known: bool,
-    /// The chain of appends that it rests on; zero when it was read from the log.
-    chain: u64,
+    /// The chain of appends that it rests on; none when it was read from the log.
+    chain: Option<Chain>,
     state: Arc<dyn Any + Send + Sync>,
     events: Vec<Staged>,
 }
@@ -183,7 +183,7 @@ impl<'a> UnitOfWork<'a> {
             })
         })?;
         let revision = Revision::new(i64::try_from(context.current_sequence).unwrap_or(i64::MAX));
-        let entry = Entry { revision, state: Arc::new(context.aggregate), chain: 0 };
+        let entry = Entry { revision, state: Arc::new(context.aggregate), chain: None };
         if revision > Revision::ZERO {
             self.inner.cache.offer(stream.clone(), entry.clone());
         }
@@ -193,7 +193,7 @@ impl<'a> UnitOfWork<'a> {
     /// Begins an aggregate whose id was made a moment ago: nothing can be stored of it.
     pub(crate) fn begin<A: Aggregate>(&mut self, id: &A::Id) {
         let state: Arc<dyn Any + Send + Sync> = Arc::new(A::default());
-        let open = Open { loaded: Revision::ZERO, known: false, chain: 0, state, events: Vec::new() };
+        let open = Open { loaded: Revision::ZERO, known: false, chain: None, state, events: Vec::new() };
         self.streams.insert(StreamId::of::<A>(id), open);
     }
 
@@ -298,8 +298,8 @@ impl<'a> UnitOfWork<'a> {
         let (mut steps, mut touched) = (Vec::new(), Vec::new());
         for (stream, open) in std::mem::take(&mut self.streams) {
             if open.events.is_empty() {
-                if open.chain != 0 {
-                    append.rests_on.push(open.chain);
+                if let Some(chain) = open.chain {
+                    append.rests_on.push(chain);
                     touched.push((stream.clone(), open.chain));
                 }
                 append.decided_on.push(DecidedOn { stream, at: open.loaded });
@@ -310,13 +310,11 @@ impl<'a> UnitOfWork<'a> {
                 events.push(self.seal(&stream, staged)?);
             }
             let revision = open.loaded.plus(events.len());
-            let chain = match open.chain {
-                0 => self.inner.chains.fetch_add(1, Ordering::Relaxed) + 1,
-                chain => chain,
-            };
+            let fresh = || Chain::new(self.inner.chains.fetch_add(1, Ordering::Relaxed) + 1);
+            let chain = open.chain.unwrap_or_else(fresh);
             append.extends.push(chain);
-            touched.push((stream.clone(), chain));
-            let to = Entry { revision, state: open.state, chain };
+            touched.push((stream.clone(), Some(chain)));
+            let to = Entry { revision, state: open.state, chain: Some(chain) };
             steps.push(Step { stream: stream.clone(), from: open.loaded, to });
             append.streams.push(StreamAppend { stream, expected: open.loaded, events });
         }
@@ -328,8 +326,9 @@ impl<'a> UnitOfWork<'a> {
         append.destroy_keys.clone_from(&self.destroy_keys);
         let mut in_flight = InFlight {
             inner: self.inner,
-            streams: touched,
+            streams: Vec::new(),
             new_subjects: append.new_keys.iter().map(|key| key.subject).collect(),
+            destroyed: self.destroy_keys,
             done: false,
         };
         if place.is_none() {
@@ -338,12 +337,11 @@ impl<'a> UnitOfWork<'a> {
         let submit = |append| place.take().map(|permit| permit.submit(append));
         let Some(pending) = self.inner.cache.advance(steps, append, submit).flatten() else {
             // What the cache has now is of those who were faster.
-            in_flight.streams.clear();
             return Ok(None);
         };
+        in_flight.streams = touched;
         let appended = pending.await?;
         in_flight.done = true;
-        self.inner.vault.forget(self.destroy_keys);
         Ok(Some((appended.position, revision)))
     }
 
@@ -374,6 +372,28 @@ impl<'a> UnitOfWork<'a> {
             trace: self.context.trace.clone(),
         });
         NewEvent::sealed(staged.kind, payload, metadata.map_err(|error| broken(&error))?)
+    }
+}
+
+/// What an append that failed, or was abandoned, leaves in memory must go.
+struct InFlight<'a> {
+    inner: &'a Inner,
+    /// With the chains of appends that made them what they were taken to be. None until it was handed in:
+    /// whoever goes away before that has changed nothing.
+    streams: Vec<(StreamId, Option<Chain>)>,
+    new_subjects: Vec<SubjectId>,
+    /// Whose keys are destroyed with it, now or later, whoever waits for that.
+    destroyed: Vec<SubjectId>,
+    done: bool,
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.inner.vault.forget(self.destroyed.drain(..));
+        if !self.done {
+            self.inner.cache.evict(&self.streams);
+            self.inner.vault.forget(self.new_subjects.iter().copied());
+        }
     }
 }
 

@@ -64,10 +64,9 @@ impl PastPart<'_> {
                 part.push_arm(sql, part.arm(), true);
             }
         }
-        // No index serves this form, for else PostgreSQL may take the index of positions and sort the
-        // whole era; it knows all the same how many states there are.
-        sql.push(" AND (c.position <= ").bind(self.at.get()).push(") IS TRUE");
-        sql.push(" AND (c.until_position > ").bind(self.at.get()).push(") IS TRUE");
+        // The index of the order has both, so what did not hold is passed in the index.
+        sql.push(" AND c.position <= ").bind(self.at.get());
+        sql.push(" AND c.until_position > ").bind(self.at.get());
         push_now(sql, self.now.as_ref());
         for narrow in self.narrows {
             push_walked(sql, narrow, self.at);
@@ -218,8 +217,8 @@ impl HistoryQuery {
     /// The clues whose present state is as old as that, when they are few: the longer ago, the fewer,
     /// and walking along the order would pass all the others.
     async fn few_lasting(&self, arm: &Arm, at: Position) -> Result<Option<Value>, SqlError> {
-        let mut sql = Sql::new("SELECT c.clue_id FROM clue_past c WHERE c.era = ");
-        sql.bind(LASTING);
+        // Written out, for the index is one of these states alone.
+        let mut sql = Sql::new(&format!("SELECT c.clue_id FROM clue_past c WHERE c.era = {LASTING}"));
         match arm {
             Arm::All => {}
             Arm::Line(line) => {

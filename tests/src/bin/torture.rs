@@ -1,14 +1,14 @@
 //! `make torture`: faults with random seeds, for as long as asked.
 //!
-//! `SECONDS` is how long (60), `SEED` the first seed (random), `STORE` one store of `Sqlite` and
-//! `Postgres` (both in turn), `LENGTH` the rounds of a seed (12, or `once` for each kind once),
+//! `SECONDS` is how long (60), `SEED` the first seed (random), `STORE` one of `Sqlite`, `Postgres` and
+//! `EventStore` (all in turn), `LENGTH` the rounds of a seed (12, or `once` for each kind once),
 //! `ROUNDS` the numbers of those to run (all).
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use commands::clock::fresh_uuid;
-use tests::faults::site::Backend;
+use tests::faults::database::Backend;
 use tests::faults::{Extent, Failure, Plan, run};
 use tests::random::Random;
 use tokio::time::Instant;
@@ -31,10 +31,11 @@ fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
 async fn torture() -> ExitCode {
     let until = Instant::now() + Duration::from_secs(variable("SECONDS").unwrap_or(60));
     let stores: Vec<Backend> = match variable::<String>("STORE").as_deref() {
-        None => vec![Backend::Sqlite, Backend::Postgres],
+        None => Backend::ALL.to_vec(),
         Some("Sqlite") => vec![Backend::Sqlite],
         Some("Postgres") => vec![Backend::Postgres],
-        Some(other) => panic!("STORE={other} is neither Sqlite nor Postgres"),
+        Some("EventStore") => vec![Backend::EventStore],
+        Some(other) => panic!("STORE={other} is none of Sqlite, Postgres and EventStore"),
     };
     let extent = match variable::<String>("LENGTH").as_deref() {
         None => Extent::Rounds(LENGTH),

@@ -5,7 +5,7 @@
 //! reads in both directions; subscriptions with caught-up; one leader among its nodes, told to whoever
 //! asks another one; what was appended outlives the nodes. Tests make it fail: leaders change, nodes
 //! go down, connections are cut before or after an append took effect or with the append still on its
-//! way, events are delivered twice.
+//! way, appends are not answered or denied, events are delivered twice, streams lose their ends.
 //!
 //! Deliberately absent: `$all`, filters, links, batch appends, deletion, persistent subscriptions,
 //! credentials, disks, elections; followers that lag.
@@ -132,6 +132,12 @@ impl EventStoreDouble {
         self.streams.twice.store(twice, Ordering::SeqCst);
     }
 
+    /// How many connections are open at this moment.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.nodes.iter().map(|node| node.connections()).sum()
+    }
+
     /// How many reads were answered.
     #[must_use]
     pub fn reads(&self) -> usize {
@@ -142,6 +148,11 @@ impl EventStoreDouble {
     #[must_use]
     pub fn written(&self, stream: &str) -> Vec<Written> {
         self.streams.all_of(stream)
+    }
+
+    /// Forgets all but the first events of a stream, as a server that was restored from a backup.
+    pub fn rewind(&self, stream: &str, events: usize) {
+        self.streams.rewind(stream, events);
     }
 
     /// Appends past all checks, as another program would.

@@ -23,6 +23,8 @@ pub(super) struct Node {
     /// Whether it is away.
     pub down: AtomicBool,
     cuts: Mutex<Vec<Cut>>,
+    /// One more of these for each connection.
+    open: Arc<()>,
 }
 
 /// Cuts one connection.
@@ -38,7 +40,12 @@ impl Cut {
 
 impl Node {
     pub fn new(port: u16) -> Self {
-        Self { port, down: AtomicBool::new(false), cuts: Mutex::new(Vec::new()) }
+        Self { port, down: AtomicBool::new(false), cuts: Mutex::new(Vec::new()), open: Arc::new(()) }
+    }
+
+    /// How many connections it has.
+    pub fn connections(&self) -> usize {
+        Arc::strong_count(&self.open) - 1
     }
 
     pub fn cut_all(&self) {
@@ -54,7 +61,7 @@ impl Node {
         let ended = Box::pin(async move {
             let _ = told.wait_for(|cut| *cut).await;
         });
-        Link { stream: Box::new(stream), cut, ended: Mutex::new(ended) }
+        Link { stream: Box::new(stream), cut, ended: Mutex::new(ended), _open: self.open.clone() }
     }
 }
 
@@ -110,6 +117,7 @@ pub(super) struct Link {
     stream: Box<dyn Stream>,
     cut: Cut,
     ended: Mutex<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    _open: Arc<()>,
 }
 
 impl Link {

@@ -333,6 +333,8 @@ impl wire::streams::streams_server::Streams for Service {
                 self.streams.delay(proposal);
                 cut(connection)
             }
+            Some(AppendFault::Stall) => std::future::pending().await,
+            Some(AppendFault::Deny) => Err(Status::permission_denied("Access Denied")),
         }
     }
 

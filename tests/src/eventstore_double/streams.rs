@@ -21,6 +21,10 @@ pub enum AppendFault {
     Late,
     /// What is late takes effect a moment before this one is looked at.
     BehindLate,
+    /// It is never answered and takes no effect.
+    Stall,
+    /// It is refused, for whoever asks has no right to it.
+    Deny,
 }
 
 /// An event of a stream.
@@ -112,6 +116,10 @@ impl Streams {
     pub fn write(&self, stream: &str, event: Written) {
         self.lock().entry(stream.to_owned()).or_default().push(event);
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    pub fn rewind(&self, stream: &str, events: usize) {
+        self.lock().entry(stream.to_owned()).or_default().truncate(events);
     }
 
     pub fn all_of(&self, stream: &str) -> Vec<Written> {

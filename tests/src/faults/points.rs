@@ -2,7 +2,7 @@
 //!
 //! A test compares this list with the code and with `docs/faults.md`.
 
-use super::site::Backend;
+use super::database::Backend;
 
 /// What passes a fail point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Point {
     pub name: &'static str,
     /// What passes it.
     pub passed_by: PassedBy,
-    /// The one store on which it is passed; `None` for both.
+    /// The one store on which it is passed; `None` for all.
     pub only: Option<Backend>,
     /// How often it is surely passed in the work of one round.
     pub often: u64,
@@ -32,17 +32,19 @@ const fn point(name: &'static str, passed_by: PassedBy, often: u64) -> Point {
     Point { name, passed_by, only: None, often }
 }
 
-const fn sqlite(name: &'static str, often: u64) -> Point {
-    Point { name, passed_by: PassedBy::Server, only: Some(Backend::Sqlite), often }
+const fn only(backend: Backend, name: &'static str, often: u64) -> Point {
+    Point { name, passed_by: PassedBy::Server, only: Some(backend), often }
 }
 
 /// Every fail point.
-pub const POINTS: [Point; 15] = [
+pub const POINTS: [Point; 17] = [
     point("log.batch-taken", PassedBy::Server, 30),
     point("log.before-commit", PassedBy::Server, 30),
-    sqlite("log.keys-stored", 30),
-    sqlite("log.in-transaction", 30),
-    sqlite("log.before-key-destruction", 1),
+    only(Backend::Sqlite, "log.keys-stored", 30),
+    only(Backend::Sqlite, "log.in-transaction", 30),
+    only(Backend::Sqlite, "log.before-key-destruction", 1),
+    only(Backend::EventStore, "log.staged", 30),
+    only(Backend::EventStore, "log.in-stream", 30),
     point("log.after-commit", PassedBy::Server, 30),
     point("command.before-reply", PassedBy::Server, 40),
     point("projection.before-commit", PassedBy::Server, 30),

@@ -8,11 +8,13 @@ use tokio::time::{Instant, sleep};
 
 use super::PATIENCE;
 use super::command::{Answer, Command, Wish};
+use super::database::Database;
 use super::process::{POLL, Serving, was_killed};
 use super::proxy::Cut;
 use super::run::World;
 use super::schedule::{Fault, Round};
 use super::site::LINE;
+use crate::eventstore_double::AppendFault;
 use crate::generator::{self, Amounts, PLAIN};
 
 /// How long a stopped server is away: longer than leases hold.
@@ -67,18 +69,26 @@ impl World {
             Fault::DiskFull => self.disk_full().await,
             Fault::ClockJump(minutes) => self.clock_jump(*minutes).await,
             Fault::DatabaseStopped => {
-                self.site.database.primary().pause(true);
+                self.site.database.pause(true);
                 self.shared.more_lost(MISSED).await;
-                self.site.database.primary().pause(false);
+                self.site.database.pause(false);
             }
             Fault::DatabaseKilled => {
                 self.site.database.primary().kill();
                 self.shared.more_lost(MISSED).await;
                 self.site.database.recover().await;
             }
-            Fault::Failover { zombie } => self.fail_over(*zombie, round.after).await,
-            Fault::CutAfterCommit => self.cut(Cut::AfterCommit).await,
-            Fault::CutBeforeCommit => self.cut(Cut::BeforeCommit).await,
+            Fault::Failover { zombie } => match self.site.database {
+                Database::EventStore(_) => self.other_leader(*zombie, round.after).await,
+                _ => self.fail_over(*zombie, round.after).await,
+            },
+            Fault::CutAfterCommit => self.cut(Cut::AfterCommit, AppendFault::CutAfter).await,
+            Fault::CutBeforeCommit => self.cut(Cut::BeforeCommit, AppendFault::CutBefore).await,
+            Fault::CommitArrivesLate => {
+                self.fail_appends(&[AppendFault::Late, AppendFault::BehindLate]).await;
+                self.site.database.nodes().double.arrive();
+            }
+            Fault::DeliveredTwice => self.delivered_twice().await,
         }
     }
 
@@ -169,9 +179,6 @@ impl World {
     }
 
     async fn disk_full(&mut self) {
-        if !self.site.database.disk().is_small() {
-            return;
-        }
         self.site.database.disk().fill();
         self.shared.more_lost(MISSED).await;
         self.site.database.disk().free();
@@ -207,9 +214,45 @@ impl World {
         }
     }
 
-    async fn cut(&mut self, when: Cut) {
-        let primary = self.site.database.primary();
-        tokio::time::timeout(PATIENCE, primary.proxy.cut(when)).await.expect("a commit to cut");
+    /// Another node of EventStoreDB leads; the former leader is down for a while unless it stays.
+    async fn other_leader(&mut self, stays: bool, after: u64) {
+        self.shared.more_acknowledged(after).await;
+        if !stays {
+            self.site.database.nodes().lose_leader();
+            self.shared.more_lost(MISSED).await;
+        }
+        self.site.database.nodes().next_leader();
+        self.shared.more_acknowledged(after).await;
+        self.site.database.pause(false);
+    }
+
+    async fn cut(&mut self, when: Cut, append: AppendFault) {
+        match &mut self.site.database {
+            Database::Postgres(primary) => {
+                tokio::time::timeout(PATIENCE, primary.proxy.cut(when)).await.expect("a commit to cut");
+            }
+            _ => self.fail_appends(&[append]).await,
+        }
+    }
+
+    /// Lets the next appends to EventStoreDB fail, until all of that has happened.
+    async fn fail_appends(&mut self, faults: &[AppendFault]) {
+        let double = &self.site.database.nodes().double;
+        double.fail_appends(faults);
+        let deadline = Instant::now() + PATIENCE;
+        while double.faults_left() > 0 {
+            assert!(Instant::now() < deadline, "appends that fail: {faults:?}");
+            sleep(POLL).await;
+        }
+    }
+
+    /// Events come twice to whoever reads the stream: to a server that was killed and is behind, too.
+    async fn delivered_twice(&mut self) {
+        self.site.database.nodes().double.deliver_twice(true);
+        self.server().kill().await;
+        self.serve().await;
+        self.shared.more_acknowledged(20).await;
+        self.site.database.nodes().double.deliver_twice(false);
     }
 }
 

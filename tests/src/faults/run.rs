@@ -11,10 +11,11 @@ use tokio::time::{Instant, sleep};
 use super::PATIENCE;
 use super::check::{Followers, Memory, check};
 use super::clients::{Clients, Shared};
+use super::database::Backend;
 use super::followers::Follower;
 use super::process::{POLL, Serving, Setting};
-use super::schedule::{Extent, Round, schedule};
-use super::site::{Backend, Site};
+use super::schedule::{Extent, Fault, Round, schedule};
+use super::site::Site;
 use crate::random::Random;
 
 /// Commands that must be done after a fault, before everything is checked.
@@ -96,6 +97,10 @@ async fn rounds(plan: &Plan, tell: &(dyn Fn(&str) + Sync), at: &mut Option<usize
     for round in plan.rounds() {
         if plan.until.is_some_and(|until| Instant::now() >= until) {
             break;
+        }
+        if round.fault == Fault::DiskFull && !world.site.database.disk().is_small() {
+            tell(&format!("{:?} {round}: left out", plan.backend));
+            continue;
         }
         *at = Some(round.number);
         let began = Instant::now();

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use super::database::Backend;
 use super::points::{POINTS, PassedBy, Point};
-use super::site::Backend;
 use crate::random::Random;
 
 /// Read models that a rebuild is interrupted of.
-const MODELS: [&str; 3] = ["clue_list", "customer", "fact_clue_stage"];
+const MODELS: [&str; 4] = ["clue_list", "customer", "fact_clue_stage", "history"];
 
 /// One round: what goes wrong, and after how many acknowledged commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,19 +40,24 @@ pub enum Fault {
     DiskFull,
     /// The server's clock jumps by so many minutes, and the server is killed with it.
     ClockJump(i64),
-    /// Every process of the database is stopped for a while.
+    /// Every process of the database is stopped for a while, or no node of it answers.
     DatabaseStopped,
     /// `kill -9` of the database, which is then started again.
     DatabaseKilled,
-    /// The database is killed, or stopped when `zombie`, and its synchronous standby takes over.
+    /// The database is killed, or stopped when `zombie`, and its synchronous standby, or another node of
+    /// it, takes over.
     Failover {
-        /// Whether the former primary comes back to life.
+        /// Whether the former primary lives on.
         zombie: bool,
     },
     /// The connection is cut when the database has committed and before its reply arrives.
     CutAfterCommit,
     /// The connection is cut before the commit arrives at the database.
     CutBeforeCommit,
+    /// The connection is cut with the commit on its way; it arrives when the next one does.
+    CommitArrivesLate,
+    /// Every event is delivered twice.
+    DeliveredTwice,
 }
 
 impl fmt::Display for Fault {
@@ -74,6 +79,8 @@ impl fmt::Display for Fault {
             Self::Failover { zombie: true } => write!(f, "failover, primary stopped and back later"),
             Self::CutAfterCommit => write!(f, "connection cut between commit and reply"),
             Self::CutBeforeCommit => write!(f, "connection cut before the commit"),
+            Self::CommitArrivesLate => write!(f, "connection cut, the commit arrives with the next one"),
+            Self::DeliveredTwice => write!(f, "every event is delivered twice"),
         }
     }
 }
@@ -87,7 +94,8 @@ impl fmt::Display for Round {
 /// How much of what can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Every kind of fault once. Fail points that both stores have fall to one of them.
+    /// Every kind of fault once. Fail points that all stores have fall to them in turn, so that of each
+    /// group (the commit, reply and projection, rebuild, import) every store has one.
     Once,
     /// So many rounds of anything.
     Rounds(usize),
@@ -97,31 +105,32 @@ pub enum Extent {
 #[must_use]
 pub fn schedule(seed: u64, backend: Backend, extent: Extent) -> Vec<Round> {
     let mut random = Random::new(seed).fork(1);
-    let share = random.next();
-    let mine = |index: usize, point: &Point| match (point.only, extent) {
+    let first = random.below(Backend::ALL.len());
+    let forward = random.below(2) == 0;
+    // What is drawn for one store must not depend on the others: chance of its own.
+    let mut random = random.fork(backend as u64);
+    let mut turns = (first..).map(|turn| Backend::ALL[turn % Backend::ALL.len()]);
+    let mut mine = |point: &&Point| match (point.only, extent) {
         (Some(only), _) => only == backend,
         (None, Extent::Rounds(_)) => true,
-        (None, Extent::Once) => (share >> index) & 1 == u64::from(backend == Backend::Postgres),
+        (None, Extent::Once) => turns.next() == Some(backend),
     };
-    // What is drawn for one store must not depend on the other: chance of its own.
-    let mut random = random.fork(backend as u64);
-    let at_points: Vec<Fault> = POINTS
-        .iter()
-        .enumerate()
-        .filter(|(index, point)| mine(*index, point))
-        .map(|(_, point)| at_point(point, &mut random))
-        .collect();
+    let mine: Vec<&Point> = POINTS.iter().filter(|point| mine(point)).collect();
+    // Clocks of neighbours jump in other directions.
+    let jump = if forward == (backend == Backend::Postgres) { 60 } else { -60 };
     let mut faults = match extent {
-        Extent::Once => [at_points, others(backend, &mut random)].concat(),
+        Extent::Once => {
+            let at_points = mine.iter().map(|point| at_point(point, &mut random)).collect();
+            [at_points, others(backend, jump, &mut random)].concat()
+        }
         Extent::Rounds(count) => (0..count)
             .map(|_| {
                 // Half of the rounds are at fail points.
                 let mut choices = if random.below(2) == 0 {
-                    let points: Vec<&Point> =
-                        POINTS.iter().filter(|point| point.only.is_none_or(|only| only == backend)).collect();
-                    vec![at_point(random.of(&points), &mut random)]
+                    vec![at_point(random.of(&mine), &mut random)]
                 } else {
-                    others(backend, &mut random)
+                    let jump = random.of(&[60, -60]);
+                    others(backend, jump, &mut random)
                 };
                 choices.swap_remove(random.below(choices.len()))
             })
@@ -144,26 +153,23 @@ fn at_point(point: &Point, random: &mut Random) -> Fault {
 }
 
 /// Every kind of fault that is at no fail point.
-fn others(backend: Backend, random: &mut Random) -> Vec<Fault> {
-    let jump = if random.below(2) == 0 { 60 } else { -60 };
-    let mut faults = vec![
+fn others(backend: Backend, jump: i64, random: &mut Random) -> Vec<Fault> {
+    let everywhere = [
         Fault::TwoProcesses,
         Fault::Kill,
         Fault::Zombie(1 + random.next() % 30),
         Fault::DiskFull,
         Fault::ClockJump(jump),
     ];
-    if backend == Backend::Postgres {
-        faults.extend([
-            // The other store has the other direction.
-            Fault::DatabaseStopped,
-            Fault::DatabaseKilled,
-            Fault::Failover { zombie: random.below(2) == 0 },
-            Fault::CutAfterCommit,
-            Fault::CutBeforeCommit,
-        ]);
-    }
-    faults
+    let failover = Fault::Failover { zombie: random.below(2) == 0 };
+    let of_servers = [Fault::DatabaseStopped, failover, Fault::CutAfterCommit, Fault::CutBeforeCommit];
+    let here: &[Fault] = match backend {
+        Backend::Sqlite => &[],
+        Backend::Postgres => &[Fault::DatabaseKilled],
+        Backend::EventStore => &[Fault::CommitArrivesLate, Fault::DeliveredTwice],
+    };
+    let servers = if backend == Backend::Sqlite { &[][..] } else { &of_servers[..] };
+    [&everywhere[..], servers, here].concat()
 }
 
 #[cfg(test)]
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_seed_decides_the_schedule() {
-        for backend in [Backend::Sqlite, Backend::Postgres] {
+        for backend in Backend::ALL {
             let extents = [Extent::Once, Extent::Rounds(40)];
             for extent in extents {
                 assert_eq!(schedule(7, backend, extent), schedule(7, backend, extent));
@@ -182,10 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn both_stores_together_pass_every_fail_point() {
+    fn all_stores_together_pass_every_fail_point_and_each_of_them_one_of_each_group() {
         for seed in 0..50 {
-            let rounds =
-                [Backend::Sqlite, Backend::Postgres].map(|store| schedule(seed, store, Extent::Once));
+            let rounds = Backend::ALL.map(|store| schedule(seed, store, Extent::Once));
             for point in POINTS {
                 let at_it = rounds.iter().flatten().filter(|round| match round.fault {
                     Fault::KillAt(name, _)
@@ -194,6 +199,12 @@ mod tests {
                     _ => false,
                 });
                 assert_eq!(at_it.count(), 1, "{} with seed {seed}", point.name);
+            }
+            for rounds in &rounds {
+                let killed = |what: fn(&Fault) -> bool| rounds.iter().any(|round| what(&round.fault));
+                assert!(killed(|fault| matches!(fault, Fault::KillAt(..))), "seed {seed}");
+                assert!(killed(|fault| matches!(fault, Fault::RebuildKilledAt(..))), "seed {seed}");
+                assert!(killed(|fault| matches!(fault, Fault::ImportKilledAt(..))), "seed {seed}");
             }
         }
     }

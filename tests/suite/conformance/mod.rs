@@ -22,5 +22,6 @@ macro_rules! on_backend {
     };
 }
 
+mod chains;
 pub(crate) mod event_log;
 mod processes;

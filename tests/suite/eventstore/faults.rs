@@ -18,6 +18,8 @@ on_either_replica! {
     an_append_that_was_cut_off_after_it_took_effect_is_there_once,
     an_append_that_arrives_late_is_there_once_and_the_replica_has_what_the_stream_has,
     an_append_that_arrives_after_others_is_refused_and_decided_anew,
+    a_client_that_was_given_up_leaves_no_connection_behind,
+    an_append_that_is_denied_is_refused_and_the_log_goes_on,
     a_leader_that_steps_down_is_followed,
     a_leader_that_is_lost_is_replaced_and_nothing_is_lost_or_twice,
     while_no_node_answers_the_log_says_so_and_goes_on_when_one_does,
@@ -89,6 +91,47 @@ async fn an_append_that_arrives_after_others_is_refused_and_decided_anew(backend
     assert!(late.position > Position::ZERO);
     assert_whole(&store, &log, 3).await;
     assert_whole(&store, &other, 3).await;
+}
+
+async fn a_client_that_was_given_up_leaves_no_connection_behind(backend: Backend) {
+    let store = on_double(backend).await;
+    let log = opened(&store).await;
+    // The writer's, and in the end the follower's.
+    until(async || double(&store).connections() == 2).await;
+    for revision in 0..6 {
+        double(&store).cut_connections();
+        done(&log, new_events(&[(1, revision, 1)])).await;
+        until(async || log.follows()).await;
+    }
+    until(async || double(&store).connections() == 2).await;
+    assert_whole(&store, &log, 6).await;
+    log.close().await;
+    assert!(!log.follows(), "whoever followed has ended");
+    drop(log);
+    until(async || double(&store).connections() == 0).await;
+}
+
+async fn an_append_that_is_denied_is_refused_and_the_log_goes_on(backend: Backend) {
+    let store = on_double(backend).await;
+    let log = opened(&store).await;
+    double(&store).fail_appends(&[AppendFault::Deny]);
+    let denied = append(log.as_ref(), new_events(&[(1, 0, 1)])).await;
+    assert!(matches!(denied, Err(AppendError::Rejected(_))), "{denied:?}");
+    assert_whole(&store, &log, 0).await;
+    done(&log, new_events(&[(1, 0, 1)])).await;
+    assert_whole(&store, &log, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_is_not_answered_in_time_is_sent_again_over_the_same_connection() {
+    let store = on_double(Backend::Sqlite).await;
+    let log = opened(&store).await;
+    until(async || double(&store).connections() == 2).await;
+    double(&store).fail_appends(&[AppendFault::Stall]);
+    let stalled = log.appender().permit().await.unwrap().submit(new_events(&[(1, 0, 1)]));
+    stalled.await.expect("it is sent again");
+    assert_eq!((double(&store).faults_left(), double(&store).connections()), (0, 2));
+    assert_whole(&store, &log, 1).await;
 }
 
 async fn a_leader_that_steps_down_is_followed(backend: Backend) {
@@ -170,7 +213,8 @@ async fn a_batch_that_is_too_big_is_split_and_an_event_that_is_too_big_is_refuse
     let log = opened(&store).await;
     let mut pending = Vec::new();
     for n in 0..20 {
-        pending.push(log.appender().permit().await.unwrap().submit(big(n, 300_000)));
+        let size = if n % 2 == 0 { 100_000 } else { 1_000_000 };
+        pending.push(log.appender().permit().await.unwrap().submit(big(n, size)));
     }
     let too_big = log.appender().permit().await.unwrap().submit(big(50, 1_100_000));
     for append in pending {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use commands::event_log::{
-    Append, AppendError, EventStoreAddress, EventStoreError, KeyClaim, KeyHolder, LogFault, UniqueKey,
-    WrappedKey, append,
+    Append, AppendError, DecidedOn, EventStoreAddress, EventStoreError, KeyClaim, KeyHolder, LogFault,
+    UniqueKey, WrappedKey, append,
 };
-use domain::envelope::Position;
+use domain::envelope::{Position, Revision};
 use domain::ids::SubjectId;
 use futures::future::join_all;
 use tests::clock::ManualClock;
@@ -14,7 +14,7 @@ use tests::eventstore_double::Written;
 use tests::stores::{Backend, Store};
 use uuid::Uuid;
 
-use super::super::conformance::event_log::{all, assert_dense, new_events};
+use super::super::conformance::event_log::{all, assert_dense, new_events, stream};
 use super::{
     done, double, faults, on_double, on_either_replica, on_replica, open, open_at, opened, refused, until,
 };
@@ -26,6 +26,9 @@ on_either_replica! {
     what_one_process_appends_reaches_the_others,
     a_replica_of_another_log_is_refused,
     a_log_of_the_database_itself_does_not_become_a_replica,
+    whoever_opened_an_empty_database_as_the_log_itself_appends_nothing_to_the_replica,
+    a_refusal_is_decided_on_what_the_stream_has_and_not_on_a_replica_that_lags,
+    a_stream_that_lost_its_end_is_noticed_while_the_log_is_open,
     verification_names_a_replica_that_differs,
     a_stream_that_removes_events_by_itself_is_no_log,
     a_command_that_was_refused_here_and_done_elsewhere_is_what_the_stream_says,
@@ -187,6 +190,54 @@ async fn a_log_of_the_database_itself_does_not_become_a_replica(backend: Backend
     done(&opened(&store).await, new_events(&[(1, 0, 1)])).await;
     let alone = store.replica.open(ManualClock::new()).await;
     assert_eq!(alone.replica_of().await.unwrap(), Some(store.stream.clone()));
+}
+
+async fn whoever_opened_an_empty_database_as_the_log_itself_appends_nothing_to_the_replica(backend: Backend) {
+    let store = on_double(backend).await;
+    let alone = store.replica.open(ManualClock::new()).await;
+    let log = opened(&store).await;
+    let refused = append(alone.as_ref(), new_events(&[(1, 0, 1)])).await;
+    assert!(matches!(refused, Err(AppendError::Fenced { .. })), "{refused:?}");
+    done(&log, new_events(&[(1, 0, 1)])).await;
+    // Whoever opens the replica a second time fences nobody off.
+    done(&opened(&store).await, new_events(&[(1, 1, 1)])).await;
+    done(&log, new_events(&[(1, 2, 1)])).await;
+}
+
+async fn a_refusal_is_decided_on_what_the_stream_has_and_not_on_a_replica_that_lags(backend: Backend) {
+    let store = on_double(backend).await;
+    let elsewhere = Store::fresh(backend).await;
+    let (here, there) = (opened(&store).await, open(&store, &elsewhere).await.unwrap());
+    for revision in 0..20 {
+        done(&there, new_events(&[(1, revision, 1)])).await;
+        let decided_on = |at| vec![DecidedOn { stream: stream(1), at: Revision::new(at) }];
+        let stale = Append { decided_on: decided_on(revision), ..new_events(&[]) };
+        let refused = append(here.as_ref(), stale).await;
+        assert!(matches!(refused, Err(AppendError::WrongExpectedRevision { .. })), "{refused:?}");
+        done(&here, Append { decided_on: decided_on(revision + 1), ..new_events(&[]) }).await;
+    }
+}
+
+async fn a_stream_that_lost_its_end_is_noticed_while_the_log_is_open(backend: Backend) {
+    let store = on_double(backend).await;
+    let log = opened(&store).await;
+    done(&log, new_events(&[(1, 0, 3)])).await;
+    let written = double(&store).written(&store.stream);
+    // As from a backup: without its end, then with another one.
+    double(&store).rewind(&store.stream, 2);
+    until(async || !log.follows()).await;
+    let refused = append(log.as_ref(), new_events(&[(1, 3, 1)])).await;
+    assert!(
+        matches!(&refused, Err(AppendError::Rejected(reason)) if reason.contains("position 3")),
+        "{refused:?}"
+    );
+    for (end, is_the_same) in [(&written[2], true), (&written[0], false), (&written[2], true)] {
+        double(&store).rewind(&store.stream, 2);
+        double(&store).write(&store.stream, end.clone());
+        until(async || log.follows() == is_the_same).await;
+    }
+    done(&log, new_events(&[(1, 3, 1)])).await;
+    assert_eq!(faults(&log).await, []);
 }
 
 async fn verification_names_a_replica_that_differs(backend: Backend) {

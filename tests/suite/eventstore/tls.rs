@@ -3,8 +3,9 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
-use commands::event_log::{EventStoreAddress, EventStoreError, EventStoreLog};
+use commands::event_log::{AddressError, EventStoreAddress, EventStoreError, EventStoreLog};
 use domain::ports::ReadError;
+use rcgen::{CertificateParams, KeyPair};
 use tests::eventstore_double::{Authority, EventStoreDouble};
 use tests::process::{child, told};
 use tests::stores::{Backend, Store};
@@ -54,6 +55,45 @@ fn where_somebody_else_has_installed_a_provider_the_log_says_so_and_does_not_pan
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("it has to connect first"));
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+}
+
+#[test]
+fn where_the_certificates_of_the_machine_cannot_be_read_the_log_says_so_and_does_not_panic() {
+    let name = "eventstore::tls::a_child_process_trusts_nobody";
+    let mut child = child(name, "trust");
+    let output = child.env("SSL_CERT_FILE", "/nowhere.pem").env_remove("SSL_CERT_DIR");
+    let output = output.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("a process");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("cannot be used"));
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+}
+
+/// The body of the child process, whose environment names no certificates.
+#[tokio::test]
+async fn a_child_process_trusts_nobody() {
+    if told().as_deref() == Some("trust") {
+        println!("{}", refused(&EventStoreDouble::start().await.url()).await);
+    }
+}
+
+#[test]
+fn a_certificate_with_the_key_of_another_one_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [own, other] = [(); 2].map(|()| KeyPair::generate().expect("a key"));
+    let certificate = CertificateParams::new(Vec::new()).expect("no names").self_signed(&own).unwrap();
+    let file = |name: &str, text: String| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("a file");
+        file.display().to_string()
+    };
+    let certificate = file("certificate.pem", certificate.pem());
+    let address = |key: &str| {
+        let url = format!("esdb://localhost?userCertFile={certificate}&userKeyFile={key}");
+        EventStoreAddress::new(&url, "log")
+    };
+    assert!(address(&file("own.pem", own.serialize_pem())).is_ok());
+    let refused = address(&file("other.pem", other.serialize_pem()));
+    assert!(matches!(refused, Err(AddressError::Parameter { name: "userKeyFile", .. })), "{refused:?}");
 }
 
 /// The body of the child process: a process has one provider, so this one cannot be among the others.

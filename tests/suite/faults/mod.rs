@@ -1,6 +1,6 @@
 //! The program under faults, and a short run of every kind of them on each store.
 
-use tests::faults::site::Backend;
+use tests::faults::database::Backend;
 use tests::faults::{Extent, Plan, run};
 
 /// Decides the run that is part of every test. `TORTURE_SEED` takes another one.
@@ -23,4 +23,9 @@ async fn every_kind_of_fault_leaves_every_promise_kept_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_fault_leaves_every_promise_kept_on_postgres() {
     every_kind(Backend::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_fault_leaves_every_promise_kept_on_the_double_of_eventstore() {
+    every_kind(Backend::EventStore).await;
 }

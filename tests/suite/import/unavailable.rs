@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use commands::event_log::{
-    Appender, EventLog, KeyHolder, StoredCommand, StreamRepository, UniqueKey, WrappedKey,
+    Appender, EventLog, KeyHolder, Outside, StoredCommand, StreamRepository, UniqueKey, WrappedKey,
 };
 use commands::import::{ImportError, Options, Patience, Summary, import};
 use commands::service::CommandService;
@@ -84,6 +84,10 @@ impl EventLog for Flaky {
 
     async fn forget_commands(&self, before: domain::Instant) -> Result<u64, ReadError> {
         self.log.forget_commands(before).await
+    }
+
+    async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError> {
+        self.log.outside(limit).await
     }
 
     async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use commands::proof::{Directory, Lock, Place, PlaceError, ProveError, Prover, SealError, Sealed, Sealer};
+use commands::proof::{
+    Directory, Lock, Place, PlaceError, ProveError, Prover, SealError, Sealed, Sealer, audit, live_pages,
+};
 use domain::Position;
 use domain::proof::{Checkpoint, verify_consistency, verify_inclusion};
 use tests::stores::{Backend, Store};
@@ -14,6 +16,7 @@ use super::Signed;
 
 on_every_backend! {
     what_is_appended_is_signed_and_nothing_is_signed_twice,
+    what_is_signed_before_the_first_page_is_read_is_not_missing,
     a_log_that_lost_events_is_not_signed_any_more,
     a_log_whose_signed_events_were_changed_is_not_signed_any_more,
     a_hole_is_not_signed,
@@ -40,6 +43,15 @@ async fn what_is_appended_is_signed_and_nothing_is_signed_twice(store: Store) {
     signed.append(300).await;
     sealer.seal().await.unwrap();
     assert!(!signed.path().join("tile/0/001.p").exists() && signed.path().join("tile/0/001").exists());
+}
+
+async fn what_is_signed_before_the_first_page_is_read_is_not_missing(store: Store) {
+    let mut signed = Signed::with(store, &[20]).await;
+    let pages = live_pages(signed.log.clone());
+    signed.append(30).await;
+    signed.sealer().seal().await.unwrap();
+    let report = audit(&*signed.place(), signed.signer.verifier(), pages, &mut |_, _| {}).await.unwrap();
+    assert_eq!((report.faults, report.equal), (vec![], 50));
 }
 
 async fn a_log_that_lost_events_is_not_signed_any_more(store: Store) {
@@ -229,6 +241,49 @@ async fn proofs_verify_against_what_was_signed_and_against_nothing_else() {
     std::fs::write(&tile, content).unwrap();
     let damaged = prover.inclusion(Position::new(257), None).await;
     assert!(matches!(damaged, Err(ProveError::Damaged(_))), "a wrong proof is not given");
+}
+
+#[tokio::test]
+async fn a_copy_of_the_newest_checkpoint_that_a_kill_prevented_is_written_when_nothing_is_new_either() {
+    let signed = Signed::with(Store::fresh(Backend::Sqlite).await, &[5, 300]).await;
+    let copy = signed.path().join("checkpoint");
+    let newest = std::fs::read(&copy).unwrap();
+    let earlier =
+        std::fs::read(signed.path().join("checkpoints/00000000000000/00000000000000000005")).unwrap();
+    for behind in [Some(earlier), None] {
+        match behind {
+            Some(earlier) => std::fs::write(&copy, earlier).unwrap(),
+            None => std::fs::remove_file(&copy).unwrap(),
+        }
+        assert_eq!(signed.sealer().seal().await.unwrap(), Sealed::Already(300));
+        assert_eq!(std::fs::read(&copy).unwrap(), newest);
+    }
+}
+
+#[tokio::test]
+async fn a_tile_that_no_checkpoint_covers_is_not_given() {
+    let mut signed = Signed::with(Store::fresh(Backend::Sqlite).await, &[250]).await;
+    signed.append(50).await;
+    let earlier = std::fs::read(signed.path().join("checkpoint")).unwrap();
+    signed.sealer().seal().await.unwrap();
+    std::fs::write(signed.path().join("checkpoint"), earlier).unwrap();
+    let prover = Prover::new(signed.place(), signed.signer.verifier().clone());
+    let tile = |path: &str| prover.tile(path.parse().unwrap());
+    assert_eq!(tile("tile/0/000").await.unwrap(), None);
+    std::fs::remove_file(signed.path().join("checkpoint")).unwrap();
+    assert!(tile("tile/0/000").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_another_history_is_not_given_with_a_proof() {
+    let signed = Signed::with(Store::fresh(Backend::Sqlite).await, &[5, 300]).await;
+    let forged = Checkpoint::sign(5, domain::proof::Hash::of_nothing(), &signed.signer);
+    let file = signed.path().join("checkpoints/00000000000000/00000000000000000005");
+    std::fs::write(file, forged).unwrap();
+    let prover = Prover::new(signed.place(), signed.signer.verifier().clone());
+    let asked = prover.inclusion(Position::new(2), Some(5)).await;
+    assert!(matches!(asked, Err(ProveError::Damaged(_))), "{asked:?}");
+    assert!(prover.inclusion(Position::new(2), None).await.is_ok());
 }
 
 #[tokio::test]

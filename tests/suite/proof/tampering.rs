@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use commands::event_log::{LogFault, verify};
+use commands::proof::SealError;
+use domain::Position;
+use domain::ports::ReadError;
 use tests::stores::{Backend, Store};
 
 use super::{Signed, shift};
@@ -11,6 +15,8 @@ on_every_backend! {
     removed_events_are_named,
     an_inserted_event_is_named,
     reordered_events_are_named,
+    events_outside_of_the_log_are_refused_and_named,
+    an_event_that_is_no_text_any_more_is_named,
 }
 
 const SIZES: [usize; 4] = [3, 250, 400, 700];
@@ -67,7 +73,8 @@ async fn an_inserted_event_is_named(store: Store) {
     let columns = "(aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, \
                    position, recorded_at)";
     let insert = insert.replacen("events", &format!("events {columns}"), 1);
-    let found = faults(store, &[away, back, insert]).await;
+    let head = "UPDATE log_head SET position = 701".to_owned();
+    let found = faults(store, &[away, back, insert, head]).await;
     one(&found, "position 260: INSERTED: never signed, beginning with clue.pooled of clue-intruder");
 }
 
@@ -83,6 +90,68 @@ async fn reordered_events_are_named(store: Store) {
     );
 }
 
+async fn events_outside_of_the_log_are_refused_and_named(store: Store) {
+    let signed = Signed::with(store, &[20]).await;
+    let insert = |position: i64| {
+        format!(
+            "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
+             metadata, position, recorded_at) SELECT aggregate_type, 'intruder', 100 + {position}, event_type, \
+             event_version, payload, metadata, {position}, recorded_at FROM events WHERE position = 20"
+        )
+    };
+    for position in [0, -5] {
+        assert!(signed.store.execute(&insert(position)).await.is_err(), "position {position}");
+    }
+    signed.tamper(&[&insert(0), &insert(-5), &insert(1_000)]).await;
+    let outside = |faults: Vec<String>| {
+        let mut outside: Vec<String> = faults.into_iter().filter(|fault| fault.contains("OUTSIDE")).collect();
+        outside.sort();
+        let begins = outside.iter().zip(["position -5: ", "position 0: ", "position 1000: "]);
+        assert!(
+            outside.len() == 3 && begins.clone().all(|(fault, begin)| fault.starts_with(begin)),
+            "{outside:#?}"
+        );
+        assert!(outside[0].contains("stream clue-intruder"), "{outside:#?}");
+    };
+    outside(signed.faults().await);
+    let report = verify(&signed.log, &mut |_, _| {}).await.unwrap();
+    outside(report.faults.iter().map(LogFault::to_string).collect());
+}
+
+async fn an_event_that_is_no_text_any_more_is_named(store: Store) {
+    let signed = Signed::with(store, &[20]).await;
+    match signed.store.backend() {
+        Backend::Sqlite | Backend::EventStoreOnSqlite => {
+            signed
+                .tamper(&["UPDATE events SET payload = CAST(x'22ff22' AS text) WHERE position IN (5, 20)"])
+                .await;
+        }
+        Backend::Postgres | Backend::EventStoreOnPostgres => {
+            signed
+                .tamper(&[
+                    "ALTER TABLE events ALTER payload DROP NOT NULL",
+                    "UPDATE events SET payload = NULL WHERE position IN (5, 20)",
+                ])
+                .await;
+        }
+    }
+    let found = signed.faults().await;
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("position 5: CHANGED") && found[1].starts_with("position 20: CHANGED"));
+    let refused = signed.sealer().seal().await.unwrap_err();
+    assert!(matches!(refused, SealError::Changed { position } if position == Position::new(5)), "{refused}");
+    // Whoever reads events stops in front of it, in pages and in stretches.
+    for stretch in
+        [signed.log.read(Position::ZERO, 20), signed.log.read_range(Position::ZERO, Position::new(20))]
+    {
+        let read = stretch.await;
+        assert!(
+            matches!(read, Err(ReadError::Corrupt { position, .. }) if position == Position::new(5)),
+            "{read:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn events_that_moved_up_into_the_places_of_removed_ones_do_not_hide_them() {
     for (first, last) in [(1, 1), (5, 5), (300, 303), (699, 699)] {
@@ -94,6 +163,118 @@ async fn events_that_moved_up_into_the_places_of_removed_ones_do_not_hide_them()
             if first == last { format!("position {first}") } else { format!("positions {first} to {last}") };
         one(&found, &format!("{name}: REMOVED: signed here and gone; the events behind moved up"));
     }
+}
+
+/// Moves the events between two positions, these included.
+fn shift_within(first: usize, last: usize, by: i64) -> [String; 2] {
+    let [away, back] = shift(first, by);
+    [format!("{away} AND position <= {last}"), back]
+}
+
+/// Puts an event that was never signed at a free position.
+fn fake(position: usize) -> String {
+    format!(
+        "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, \
+         position, recorded_at) SELECT aggregate_type, 'fake-{position}', 1, event_type, event_version, payload, \
+         metadata, {position}, recorded_at FROM events WHERE position = 1"
+    )
+}
+
+fn delete(position: usize) -> String {
+    format!("DELETE FROM events WHERE position = {position}")
+}
+
+fn begins(faults: &[String], expected: &[&str]) {
+    let good = faults.len() == expected.len();
+    assert!(
+        good && faults.iter().zip(expected).all(|(fault, begin)| fault.starts_with(begin)),
+        "{faults:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_second_removal_behind_events_that_moved_up_is_named_too() {
+    let [one_away, one_back] = shift(101, -1);
+    let [two_away, two_back] = shift(300, -1);
+    let store = Store::fresh(Backend::Sqlite).await;
+    // The event of position 300 stands at 299 by then.
+    let found = faults(store, &[delete(100), one_away, one_back, delete(299), two_away, two_back]).await;
+    begins(&found, &["position 100: REMOVED", "position 300: REMOVED"]);
+}
+
+#[tokio::test]
+async fn fakes_that_fill_the_places_of_removed_events_are_named_beside_what_was_removed() {
+    let mut statements = Vec::new();
+    for removed in [100, 300] {
+        statements.push(delete(removed));
+        statements.extend(shift_within(removed + 1, removed + 50, -1));
+        statements.push(fake(removed + 50));
+    }
+    let found = faults(Store::fresh(Backend::Sqlite).await, &statements).await;
+    let expected = [
+        "position 100: REMOVED",
+        "position 150: INSERTED",
+        "position 300: REMOVED",
+        "position 350: INSERTED",
+    ];
+    begins(&found, &expected);
+}
+
+#[tokio::test]
+async fn a_log_whose_events_moved_up_and_that_was_cut_off_lost_both() {
+    let [away, back] = shift(6, -1);
+    let cut = "DELETE FROM events WHERE position > 689".to_owned();
+    let found = faults(Store::fresh(Backend::Sqlite).await, &[delete(5), away, back, cut]).await;
+    assert_eq!(found.len(), 2, "{found:#?}");
+    for begin in ["position 5: REMOVED", "positions 691 to 700: REMOVED"] {
+        assert!(found.iter().any(|fault| fault.starts_with(begin)), "{found:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_removed_event_is_named_where_an_inserted_one_hides_the_hole() {
+    let [away, back] = shift_within(100, 199, 1);
+    let found = faults(Store::fresh(Backend::Sqlite).await, &[delete(200), away, back, fake(100)]).await;
+    begins(&found, &["position 100: INSERTED", "position 200: REMOVED"]);
+}
+
+#[tokio::test]
+async fn more_removed_events_than_are_followed_are_one_stretch() {
+    let [away, back] = shift(160, -60);
+    let delete = "DELETE FROM events WHERE position BETWEEN 100 AND 159".to_owned();
+    let found = faults(Store::fresh(Backend::Sqlite).await, &[delete, away, back]).await;
+    one(&found, "positions 100 to 159: REMOVED");
+}
+
+#[tokio::test]
+async fn every_changed_event_is_named_up_to_a_hundred_and_the_others_are_counted() {
+    for (changed, named) in [(20, 20), (150, 100)] {
+        let change = format!(
+            "UPDATE events SET payload = '{{}}' WHERE position % 4 = 0 AND position <= 4 * {changed}"
+        );
+        let found = faults(Store::fresh(Backend::Sqlite).await, &[change]).await;
+        let (changes, others): (Vec<&String>, Vec<&String>) =
+            found.iter().partition(|fault| fault.contains("CHANGED"));
+        assert_eq!(changes.len(), named, "{found:#?}");
+        assert!(changes.iter().zip(1..).all(|(fault, n)| fault.starts_with(&format!("position {}:", 4 * n))));
+        let left = changed - named;
+        let rest = format!("{left} more events are not what, or not where, was signed");
+        assert!(if left == 0 { others.is_empty() } else { others == [&rest] }, "{others:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_newest_checkpoint_that_contradicts_the_history_is_named_and_not_signed_upon() {
+    let mut signed = Signed::with(Store::fresh(Backend::Sqlite).await, &SIZES).await;
+    let forged =
+        |size| domain::proof::Checkpoint::sign(size, domain::proof::Hash::of_nothing(), &signed.signer);
+    for size in [250, 700] {
+        fs::write(signed.path().join("checkpoint"), forged(size)).unwrap();
+        let found = signed.faults().await;
+        one(&found, &format!("CHECKPOINT of size {size}: it is signed, but"));
+    }
+    signed.append(5).await;
+    assert!(matches!(signed.sealer().seal().await, Err(SealError::Damaged(_))));
 }
 
 #[tokio::test]
@@ -148,6 +329,8 @@ async fn where_events_and_tiles_are_both_damaged_the_stretch_is_named() {
     assert!(found[0].starts_with("positions 4 to 250: DIFFERENT"), "{found:#?}");
     assert!(found[1].starts_with("TILE tile/0/000"), "{found:#?}");
     assert_eq!((found.len(), report.checkpoints, report.unchecked), (2, 1, 2));
+    // The first three lead to a root, and of tile 1 all leaves are known; nothing tells of the others.
+    assert_eq!((report.equal, report.different), (3 + 444, 0));
 }
 
 #[tokio::test]
@@ -175,7 +358,7 @@ async fn altered_foreign_and_contradicting_checkpoints_are_named() {
 async fn without_a_checkpoint_of_the_key_there_is_nothing_to_compare_with() {
     let signed = Signed::with(Store::fresh(Backend::Sqlite).await, &[3]).await;
     let other = Signed::new(Store::fresh(Backend::Sqlite).await).await;
-    let pages = commands::proof::live_pages(signed.log.clone(), domain::Position::new(3));
+    let pages = commands::proof::live_pages(signed.log.clone());
     let audited =
         commands::proof::audit(&*signed.place(), other.signer.verifier(), pages, &mut |_, _| {}).await;
     assert!(matches!(audited, Err(commands::proof::AuditError::NothingSigned)));

@@ -1,16 +1,20 @@
 //! An auditor with three things: a raw replay, a copy of the checkpoints, the verifier key.
 
 use std::io::Cursor;
+use std::time::Duration;
 
-use commands::proof::{AuditError, AuditReport, Directory, audit};
+use commands::proof::{AuditError, AuditReport, Directory, Place, audit};
 use domain::operator::Role;
 
 use super::super::audit::{Checkpoints, key, offline};
+use super::super::checkpoint::seal;
 use super::super::replay_file::pages;
 use super::super::{CliError, replay};
+use crate::app::sealer;
 use crate::config::Config;
 use crate::graphql::tests::world::World;
 use crate::http::events::Format;
+use crate::proofs::Proofs;
 
 /// A signed log, and a raw replay of it.
 async fn signed() -> (World, String) {
@@ -82,6 +86,18 @@ async fn whatever_is_done_to_a_replay_is_named() {
     let stored = faults(&world, &change("\\\"actor\\\":\\\"", "\\\"actor\\\": \\\"")).await;
     assert_eq!(stored.len(), 1, "{stored:#?}");
     assert!(stored[0].starts_with("position 5: CHANGED: "), "{stored:#?}");
+    // Of two members with one name, programs take the one or the other.
+    let twice = faults(&world, &change("{\"position\":5,", "{\"actor\":\"system:x\",\"position\":5,")).await;
+    assert_eq!(twice.len(), 1, "{twice:#?}");
+    assert!(twice[0].contains("position 5: CHANGED: actor is there twice"), "{twice:#?}");
+    let nested = good.iter().position(|line| line.contains("\"data\":{\"")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&good[nested]).unwrap();
+    let (name, _) = line["data"].as_object().unwrap().iter().next().unwrap();
+    let mut nested_twice = good.clone();
+    nested_twice[nested] =
+        good[nested].replacen("\"data\":{", &format!("\"data\":{{\"{name}\":\"another\","), 1);
+    let told = faults(&world, &nested_twice).await;
+    assert!(told.len() == 1 && told[0].contains("is there twice"), "{told:#?}");
     let mut removed = good.clone();
     removed.remove(4);
     assert!(faults(&world, &removed).await[0].starts_with("position 5: REMOVED"));
@@ -96,6 +112,80 @@ async fn whatever_is_done_to_a_replay_is_named() {
     let cut = good.len() - 2;
     let tail = faults(&world, &good[..cut]).await;
     assert!(tail.len() == 1 && tail[0].contains("REMOVED") && tail[0].contains(&(cut + 1).to_string()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_replay_cannot_steer_the_terminal_of_who_verifies_it() {
+    let (world, text) = signed().await;
+    let good = lines(&text);
+    let mut hostile = good.clone();
+    hostile[4] = good[4].replacen("\"type\":\"", "\"type\":\"\\u001b[2J\\nreplay: all is good", 2);
+    let told = faults(&world, &hostile).await;
+    assert!(told.iter().any(|fault| fault.contains("\\u{1b}[2J\\nreplay: all is good")), "{told:#?}");
+    assert!(!told.iter().any(|fault| fault.contains(char::is_control)), "{told:#?}");
+    let broken = format!("{}\n{{\"error\":{{\"code\":\"\\u001b[2J\\n\"}}}}\n", good[0]);
+    let refused = audited(&world, &broken).await.unwrap_err().to_string();
+    assert!(refused.contains("\\u{1b}") && !refused.contains(char::is_control), "{refused:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_raw_replay_of_a_log_that_was_tampered_with_is_whole_and_tells_what_was_done() {
+    let (world, text) = signed().await;
+    let head = i64::try_from(lines(&text).len()).unwrap();
+    let cut = head - 2;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.file("cluestream.db"));
+    let mut intruder = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    for sql in [
+        "DROP TRIGGER events_no_update".to_owned(),
+        "DROP TRIGGER events_no_delete".to_owned(),
+        "UPDATE events SET metadata = 'none' WHERE position = 3".to_owned(),
+        "UPDATE events SET payload = CAST(x'ff' AS text), event_version = 'x' WHERE position = 5".to_owned(),
+        format!("DELETE FROM events WHERE position = 7 OR position > {cut}"),
+    ] {
+        sqlx::query(&sql).execute(&mut intruder).await.unwrap();
+    }
+    let output = Some(world.file("tampered.ndjson"));
+    let arguments =
+        replay::Arguments { after: 0, types: Vec::new(), raw: true, format: Format::Ndjson, output };
+    replay::write(&world.app.log, &arguments).await.unwrap();
+    let written = std::fs::read_to_string(world.file("tampered.ndjson")).unwrap();
+    let told = faults(&world, &lines(&written)).await;
+    for begin in [
+        "position 7: REMOVED".to_owned(),
+        format!("positions {} to {head}: REMOVED", cut + 1),
+        "position 3: CHANGED".to_owned(),
+        "position 5: CHANGED".to_owned(),
+        "line 3: position 3: ".to_owned(),
+        "line 5: position 5: ".to_owned(),
+    ] {
+        assert!(told.iter().any(|fault| fault.starts_with(&begin)), "{begin}: {told:#?}");
+    }
+    assert_eq!(told.len(), 6, "{told:#?}");
+    // Whoever does not audit is stopped.
+    let others = Some(world.file("others.ndjson"));
+    let arguments = replay::Arguments { raw: false, output: others, ..arguments };
+    assert!(matches!(replay::write(&world.app.log, &arguments).await, Err(CliError::Log(_))));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn signing_fails_while_another_process_holds_the_place_and_the_log_is_not_signed_to_its_end() {
+    let world = World::new().await;
+    world.pooled("13812345678").await;
+    let proofs = Proofs::new(&world.config, &world.keys);
+    let mut sealer = sealer(&world.app, &world.config, &world.keys).unwrap();
+    let head = world.app.log.head().await.unwrap().position;
+    let place = Directory::new(&world.file("checkpoints"));
+    let held = Place::lock(&place).await.unwrap();
+    let refused = seal(&mut sealer, &proofs, head, Duration::ZERO).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("another process is signing")));
+    drop(held);
+    seal(&mut sealer, &proofs, head, Duration::ZERO).await.unwrap();
+    assert_eq!(proofs.newest().await.unwrap().checkpoint.size, head.get().unsigned_abs());
+    let _held = Place::lock(&place).await.unwrap();
+    seal(&mut sealer, &proofs, head, Duration::ZERO).await.unwrap();
     world.end().await;
 }
 

@@ -29,8 +29,8 @@ pub struct World {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     ended: Option<JoinHandle<Result<(), ServeError>>>,
-    config: Config,
-    keys: Keys,
+    pub config: Config,
+    pub keys: Keys,
     folder: TempDir,
 }
 

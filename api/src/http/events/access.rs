@@ -55,6 +55,11 @@ impl Access {
             _ => true,
         }
     }
+
+    /// Whether no event is kept from the caller, whatever it says.
+    pub const fn is_whole(&self) -> bool {
+        self.lines.is_none()
+    }
 }
 
 fn forbidden(message: &str) -> HttpError {

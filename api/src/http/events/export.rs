@@ -55,19 +55,24 @@ impl Exporter {
     /// # Errors
     /// See [`ExportError`].
     pub fn write(&mut self, events: &[RecordedEvent]) -> Result<Vec<Bytes>, ExportError> {
-        self.write_page(events)
+        self.write_page(None, events)
     }
 
-    /// The same with the stored texts, byte for byte. Only lines hold these.
+    /// The same with the stored texts, byte for byte, of all that the log has up to `until`: lines say where
+    /// it has nothing. Only lines hold these.
     ///
     /// # Errors
     /// See [`ExportError`].
-    pub fn write_raw(&mut self, events: &[StoredEvent]) -> Result<Vec<Bytes>, ExportError> {
-        self.write_page(events)
+    pub fn write_raw(&mut self, events: &[StoredEvent], until: Position) -> Result<Vec<Bytes>, ExportError> {
+        self.write_page(Some(until), events)
     }
 
-    fn write_page<E: Entry>(&mut self, entries: &[E]) -> Result<Vec<Bytes>, ExportError> {
-        let mut page = Page::of(self.position, entries, &self.selection)?;
+    fn write_page<E: Entry>(
+        &mut self,
+        until: Option<Position>,
+        entries: &[E],
+    ) -> Result<Vec<Bytes>, ExportError> {
+        let mut page = Page::of(self.position, until, entries, &self.selection)?;
         let mut bytes = Vec::new();
         while let Some((piece, _)) = page.take(usize::MAX, u64::MAX) {
             bytes.push(self.writer.write(piece)?);

@@ -14,7 +14,9 @@
 //! - BI reads no personal data: whatever is or might be sealed is `"$redacted"`. Roles, scope and
 //!   standing are those of this moment, also in a reply that lasts;
 //! - `raw` adds payload and metadata byte for byte as stored: with them a line has all that the event's
-//!   leaf in the log's tree is made of;
+//!   leaf in the log's tree is made of. An event that cannot be read comes with that alone and
+//!   `unreadable`, and `{"position":N,"missing":M}` says that the log has nothing at M positions up to N:
+//!   an audit of a log that was tampered with needs both. Other replays stop there;
 //! - a reply ends with the caller's token and when the program is about to end;
 //! - so many replies are open and no more, of the process and of each operator.
 //!

@@ -78,11 +78,20 @@ impl From<ReadError> for PageError {
 }
 
 impl Page {
-    /// Puts events, which come behind `after`, into their form.
-    pub fn of<E: Entry>(after: Position, entries: &[E], selection: &Selection) -> Result<Self, FormatError> {
+    /// Puts events, which come behind `after`, into their form. Stored ones are all that the log has up to
+    /// `until`, when that is known: lines say where it has nothing.
+    pub fn of<E: Entry>(
+        after: Position,
+        until: Option<Position>,
+        entries: &[E],
+        selection: &Selection,
+    ) -> Result<Self, FormatError> {
         let mut sink = Sink::new(selection, entries);
         let (mut positions, mut through, mut fault) = (Vec::new(), after, None);
         for entry in entries {
+            if entry.stored().is_some() {
+                positions.extend(sink.pass(through, Position::new(entry.position().get() - 1)));
+            }
             match sink.take(through.next(), entry, selection) {
                 Ok(Some(position)) => positions.push(position),
                 Ok(None) => {}
@@ -92,6 +101,10 @@ impl Page {
                 }
             }
             through = entry.position();
+        }
+        if let Some(until) = until.filter(|_| fault.is_none()) {
+            positions.extend(sink.pass(through, until));
+            through = through.max(until);
         }
         let weight = (entries.iter().map(Entry::bytes).sum(), entries.len());
         Ok(Self { rows: sink.finish()?, positions, taken: 0, through, fault, weight })
@@ -119,9 +132,9 @@ impl Page {
         Some((piece, count as u64))
     }
 
-    /// Whether the log had nothing there.
+    /// Whether the log had nothing there, and no row says so.
     pub const fn is_empty(&self) -> bool {
-        self.weight.1 == 0
+        self.weight.1 == 0 && self.positions.is_empty()
     }
 
     /// Whether every row went out.
@@ -182,16 +195,58 @@ impl Sink {
         selection: &Selection,
     ) -> Result<Option<Position>, ReadError> {
         let position = entry.position();
-        if position != expected {
+        if entry.stored().is_none() && position != expected {
             return Err(ReadError::Hole { expected, found: position });
         }
-        let (event, metadata) = entry.open()?;
-        if !(selection.types.contain(&event.event_type) && selection.access.sees(&event)) {
+        if entry.stored().is_some_and(|stored| !selection.types.contain(&stored.event_type)) {
             return Ok(None);
         }
-        self.push(&event, metadata)
-            .map_err(|wrong| ReadError::Corrupt { position, reason: wrong.0.to_owned() })?;
-        Ok(Some(position))
+        match self.row(entry, selection) {
+            Ok(written) => Ok(written.then_some(position)),
+            Err(ReadError::Corrupt { reason, .. })
+                if visible(entry, &selection.access) && self.bare(entry, &reason) =>
+            {
+                Ok(Some(position))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the row of an event when it is one of those selected; says whether it is.
+    fn row<E: Entry>(&mut self, entry: &E, selection: &Selection) -> Result<bool, ReadError> {
+        let (event, metadata) = entry.open()?;
+        let selected = selection.types.contain(&event.event_type) && selection.access.sees(&event);
+        if selected {
+            let position = entry.position();
+            self.push(&event, metadata)
+                .map_err(|wrong| ReadError::Corrupt { position, reason: wrong.0.to_owned() })?;
+        }
+        Ok(selected)
+    }
+
+    /// Writes a stored event that cannot be read; says whether there is a form for that. Whoever audits a
+    /// log needs the events most that somebody made unreadable.
+    fn bare<E: Entry>(&mut self, entry: &E, reason: &str) -> bool {
+        match (self, entry.stored()) {
+            (Self::Lines { bytes, ends, .. }, Some(stored)) => {
+                row::write_bare(bytes, stored, reason);
+                ends.push(bytes.len());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Says that the log has nothing behind one position up to another one, if there are any between.
+    fn pass(&mut self, after: Position, until: Position) -> Option<Position> {
+        match self {
+            Self::Lines { bytes, ends, .. } if until > after => {
+                row::write_missing(bytes, until, until.get() - after.get());
+                ends.push(bytes.len());
+                Some(until)
+            }
+            _ => None,
+        }
     }
 
     fn push(&mut self, event: &RecordedEvent, metadata: Option<&str>) -> Result<(), Unreadable> {
@@ -211,6 +266,11 @@ impl Sink {
             Self::Columns(columns) => Rows::Batch(columns.finish()?),
         })
     }
+}
+
+/// Whether a caller sees an event that cannot be written: where its envelope can be read, as any other.
+fn visible<E: Entry>(entry: &E, access: &Access) -> bool {
+    access.is_whole() || entry.open().is_ok_and(|(event, _)| access.sees(&event))
 }
 
 /// Reads pages in order.
@@ -299,7 +359,9 @@ impl Pages {
         let turns = Arc::clone(&self.turns);
         let page = tokio::spawn(async move {
             let count = usize::try_from(until.get() - after.get()).unwrap_or(0);
-            let wanted = if count < LONG { Wanted::Count(count) } else { Wanted::Until(until) };
+            // Where events may be missing, a count of them says nothing of how far they reach.
+            let short = count < LONG && !selection.raw;
+            let wanted = if short { Wanted::Count(count) } else { Wanted::Until(until) };
             read(&reader, &turns, after, wanted, &selection).await
         });
         self.ahead.push_back(Ahead { after, until, page });
@@ -334,30 +396,31 @@ async fn read(
 ) -> Result<Page, PageError> {
     let turn = turns.acquire().await.map_err(|_| interrupted())?;
     if selection.raw {
-        let events = match wanted {
-            Wanted::Count(count) => reader.read_stored(after, count).await?,
-            Wanted::Until(until) => reader.read_stored_range(after, until).await?,
+        let (events, until) = match wanted {
+            Wanted::Count(count) => (reader.read_stored(after, count).await?, None),
+            Wanted::Until(until) => (reader.read_stored_range(after, until).await?, Some(until)),
         };
         drop(turn);
-        return encode(after, events, Arc::clone(selection)).await;
+        return encode(after, until, events, Arc::clone(selection)).await;
     }
     let events = match wanted {
         Wanted::Count(count) => reader.read(after, count).await?,
         Wanted::Until(until) => reader.read_range(after, until).await?,
     };
     drop(turn);
-    encode(after, events, Arc::clone(selection)).await
+    encode(after, None, events, Arc::clone(selection)).await
 }
 
 async fn encode<E: Entry>(
     after: Position,
+    until: Option<Position>,
     entries: Vec<E>,
     selection: Arc<Selection>,
 ) -> Result<Page, PageError> {
     if entries.len() < LONG {
-        return Page::of(after, &entries, &selection).map_err(PageError::Format);
+        return Page::of(after, until, &entries, &selection).map_err(PageError::Format);
     }
-    let encode = move || Page::of(after, &entries, &selection).map_err(PageError::Format);
+    let encode = move || Page::of(after, until, &entries, &selection).map_err(PageError::Format);
     off_runtime(encode).await.unwrap_or_else(|| Err(interrupted()))
 }
 

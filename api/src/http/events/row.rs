@@ -9,6 +9,7 @@ use domain::ports::ReadError;
 use domain::proof::StoredEvent;
 use domain::values::{Code, LineKey};
 use serde::Serialize;
+use serde_json::json;
 
 use super::access::View;
 use super::data::{self, Unreadable};
@@ -58,6 +59,9 @@ pub(super) trait Entry: Send + Sync + 'static {
     /// Bytes of the texts that a line of it holds.
     fn bytes(&self) -> usize;
 
+    /// The event as it is stored, when the stored texts are wanted.
+    fn stored(&self) -> Option<&StoredEvent>;
+
     /// The event, and its metadata as they are stored when they were asked for.
     fn open(&self) -> Result<(Cow<'_, RecordedEvent>, Option<&str>), ReadError>;
 }
@@ -69,6 +73,10 @@ impl Entry for RecordedEvent {
 
     fn bytes(&self) -> usize {
         self.payload.len()
+    }
+
+    fn stored(&self) -> Option<&StoredEvent> {
+        None
     }
 
     fn open(&self) -> Result<(Cow<'_, RecordedEvent>, Option<&str>), ReadError> {
@@ -83,6 +91,10 @@ impl Entry for StoredEvent {
 
     fn bytes(&self) -> usize {
         self.payload.len() + self.metadata.len()
+    }
+
+    fn stored(&self) -> Option<&StoredEvent> {
+        Some(self)
     }
 
     fn open(&self) -> Result<(Cow<'_, RecordedEvent>, Option<&str>), ReadError> {
@@ -136,6 +148,27 @@ pub(super) fn write(
         out.truncate(before);
     }
     written
+}
+
+/// Appends the line of an event that cannot be read: what its leaf is made of, as it is stored.
+pub(super) fn write_bare(out: &mut Vec<u8>, stored: &StoredEvent, reason: &str) {
+    let line = json!({
+        "position": stored.position,
+        "stream": { "type": stored.aggregate_type, "id": stored.aggregate_id },
+        "revision": stored.sequence,
+        "type": stored.event_type,
+        "version": stored.event_version,
+        "recordedAt": stored.recorded_at,
+        "payload": stored.payload,
+        "metadata": stored.metadata,
+        "unreadable": reason,
+    });
+    out.extend_from_slice(format!("{line}\n").as_bytes());
+}
+
+/// Appends a line that says at how many positions, up to this one, the log has nothing.
+pub(super) fn write_missing(out: &mut Vec<u8>, until: Position, count: i64) {
+    out.extend_from_slice(format!("{}\n", json!({ "position": until, "missing": count })).as_bytes());
 }
 
 /// Writes the envelope and behind its last member the data, which is JSON already.

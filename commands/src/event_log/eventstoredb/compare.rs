@@ -5,6 +5,7 @@ use domain::ports::ReadError;
 use domain::proof::StoredEvent;
 
 use super::super::verify::LogFault;
+use super::entry::Entry;
 use super::replica::Replica;
 use super::source::Source;
 use super::unavailable;
@@ -25,12 +26,17 @@ pub(super) async fn no_prefix<R: Replica>(
     let before = Position::new(tip.get() - 1);
     let here = replica.rows(before, 1).await.map_err(unavailable)?;
     let there = source.read(before).await?;
-    let reason = match (here.first(), there.first()) {
+    let reason = ends_differ(here.first(), there.first());
+    Ok(reason.map(|reason| format!("at position {tip}, {reason}")))
+}
+
+/// What is wrong with the last event of a replica.
+pub(super) fn ends_differ(here: Option<&StoredEvent>, there: Option<&Entry>) -> Option<String> {
+    match (here, there) {
         (Some(here), Some(there)) => differs(here, &there.row),
         (None, _) => Some("its last event is missing".to_owned()),
         (_, None) => Some("the stream does not have its last event".to_owned()),
-    };
-    Ok(reason.map(|reason| format!("at position {tip}, {reason}")))
+    }
 }
 
 /// The first difference between a replica and the stream up to `until`.

@@ -1,13 +1,16 @@
 //! What keeps the replica of a process fed with what others append to the stream.
 //!
 //! Guarantees: it goes on where the replica stands, whoever brought it there; a stream that does not
-//! answer is asked again with a growing pause, without end; every turn has a pause, so it never spins.
+//! answer is asked again with a growing pause, without end; every turn has a pause, so it never spins. A turn
+//! is left out when this process appended meanwhile: the replica was at the end of the stream then, and whoever
+//! appends would wait for the follower.
 //!
 //! Deliberately absent: subscriptions (see `source`). The replica is asked where it stands and the
 //! stream what follows, a few times a second.
 
 use std::time::Duration;
 
+use domain::Position;
 use tokio::sync::{oneshot, watch};
 
 use super::super::writer::BatchError;
@@ -21,10 +24,12 @@ const IDLE: Duration = Duration::from_millis(250);
 /// The longest pause while the stream or the replica does not answer.
 const AWAY: Duration = Duration::from_secs(5);
 
-/// Follows the stream until `stop` is told or dropped. `follows` says whether it gets on.
+/// Follows the stream until `stop` is told or dropped. `follows` says whether it gets on; `appended` is how
+/// far this process appended.
 pub(super) async fn follow<R: Replica>(
     mut replica: R,
     mut source: Source,
+    mut appended: watch::Receiver<Position>,
     follows: watch::Sender<bool>,
     mut stop: oneshot::Receiver<()>,
 ) {
@@ -34,6 +39,11 @@ pub(super) async fn follow<R: Replica>(
             biased;
             _ = &mut stop => return,
             () = tokio::time::sleep(pause) => {}
+        }
+        let has_appended = appended.has_changed().unwrap_or_default();
+        appended.mark_unchanged();
+        if has_appended && *follows.borrow() {
+            continue;
         }
         let step = tokio::select! {
             biased;

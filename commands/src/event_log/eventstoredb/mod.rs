@@ -11,6 +11,7 @@
 //! unless they shared a commit with events.
 
 mod address;
+mod client;
 mod compare;
 mod entry;
 mod follow;
@@ -35,7 +36,7 @@ use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
 use super::stream::StreamRepository;
 use super::verify::LogFault;
 use super::writer::{Appender, BatchError};
-use super::{EventLog, PostgresLog, SqliteLog};
+use super::{EventLog, Outside, PostgresLog, SqliteLog};
 use crate::backup::Place;
 use crate::clock::SharedClock;
 
@@ -138,7 +139,8 @@ impl EventStoreLog {
     ) -> Self {
         let (state, follows) = watch::channel(true);
         let (stop, stopped) = oneshot::channel();
-        let follower = follow::follow(following, Source::new(address.clone()), state, stopped);
+        let follower =
+            follow::follow(following, Source::new(address.clone()), replica.appended(), state, stopped);
         let follower = Mutex::new(Some((stop, tokio::spawn(follower))));
         Self { replica, address: address.clone(), place, follows, follower }
     }
@@ -246,6 +248,10 @@ impl EventLog for EventStoreLog {
         self.replica.data_keys(subjects).await
     }
 
+    async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError> {
+        self.replica.outside(limit).await
+    }
+
     async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
         self.replica.broken_streams(limit).await
     }
@@ -259,7 +265,7 @@ impl EventLog for EventStoreLog {
     }
 
     fn follows(&self) -> bool {
-        *self.follows.borrow()
+        *self.follows.borrow() && self.follows.has_changed().is_ok()
     }
 
     async fn difference(

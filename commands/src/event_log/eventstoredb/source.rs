@@ -18,6 +18,7 @@ use eventstore::{
 };
 
 use super::address::EventStoreAddress;
+use super::client::OwnClient;
 use super::entry::Entry;
 use super::tls;
 
@@ -32,7 +33,7 @@ const PAGE_BYTES: usize = 8 << 20;
 /// The stream that is the log.
 pub(super) struct Source {
     address: EventStoreAddress,
-    client: Option<Client>,
+    client: Option<OwnClient>,
 }
 
 /// Why an append did not happen, as far as that is known.
@@ -90,8 +91,22 @@ impl Source {
         })
     }
 
-    /// The events behind `after`, as many as fit into a page.
+    /// The events behind `after`, as many as fit into a page or come in time.
     pub async fn read(&mut self, after: Position) -> Result<Vec<Entry>, ReadError> {
+        self.page(after, 1).await
+    }
+
+    /// The same with the event at `after` in front, if the stream has that.
+    pub async fn read_from(&mut self, after: Position) -> Result<(Option<Entry>, Vec<Entry>), ReadError> {
+        if after == Position::ZERO {
+            return Ok((None, self.read(after).await?));
+        }
+        let mut entries = self.page(Position::new(after.get() - 1), 2).await?.into_iter();
+        Ok((entries.next(), entries.collect()))
+    }
+
+    /// The events behind `after`. When reading fails, those that came before count, if they are `enough`.
+    async fn page(&mut self, after: Position, enough: usize) -> Result<Vec<Entry>, ReadError> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut last = after;
         let mut bytes = 0;
@@ -99,29 +114,32 @@ impl Source {
             .position(StreamPosition::Position(u64::try_from(after.get()).unwrap_or(0)))
             .max_count(PAGE);
         let stream = self.address.stream.clone();
-        self.each(&stream, options, |event| {
+        let read = self.each(&stream, options, |event| {
             let position = position_of(event);
             if position <= last {
                 return Ok(true);
             }
             // What is wrong is said when it comes first; what is good in front of it is taken before.
-            if !entries.is_empty() && position != last.next() {
+            let is_good = entries.len() >= enough;
+            if is_good && position != last.next() {
                 return Ok(false);
             }
             if position != last.next() {
                 return Err(ReadError::Hole { expected: last.next(), found: position });
             }
             let entry = match Entry::stored(event, position) {
-                Err(_) if !entries.is_empty() => return Ok(false),
+                Err(_) if is_good => return Ok(false),
                 entry => entry?,
             };
             last = position;
             bytes += entry.row.payload.len() + entry.row.metadata.len();
             entries.push(entry);
             Ok(bytes < PAGE_BYTES)
-        })
-        .await?;
-        Ok(entries)
+        });
+        match read.await {
+            Err(error) if entries.len() < enough => Err(error),
+            _ => Ok(entries),
+        }
     }
 
     /// Where the stream ends.
@@ -197,10 +215,10 @@ impl Source {
     /// The client as it is, or a new one.
     async fn client(&mut self) -> Result<Client, String> {
         if let Some(client) = &self.client {
-            return Ok(client.clone());
+            return Ok(client.client());
         }
         let client = tls::client(&self.address.settings).await?;
-        Ok(self.client.insert(client).clone())
+        Ok(self.client.insert(client).client())
     }
 
     /// Gives the client up after an error that it does not get over. It follows a leader by itself.
@@ -210,6 +228,8 @@ impl Source {
             Error::WrongExpectedVersion { .. }
                 | Error::NotLeaderException(_)
                 | Error::Grpc { .. }
+                | Error::DeadlineExceeded
+                | Error::ResourceDeleted
                 | Error::AccessDenied
                 | Error::UnsupportedFeature
         );

@@ -6,6 +6,8 @@
 //! even when an append that counted as lost arrives late; the replica's head is held until the stream
 //! has answered, so writers that share it stand in one line and a fenced one appends nothing.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use domain::ids::CommandId;
 use domain::ports::ReadError;
@@ -14,12 +16,15 @@ use eventstore::EventData;
 
 use super::super::append::{Append, AppendError, StoredCommand};
 use super::super::writer::{Backend, BatchError, Committed};
+use super::compare;
 use super::entry::{Entry, lay_out};
 use super::replica::{Replica, Staged};
 use super::source::{AppendFailure, Source};
 
 /// How often a batch is decided anew because others appended first, before it counts as lost.
 const RACES: usize = 16;
+/// How long to wait when an append is refused for its end while the stream has no other.
+const UNDECIDED: Duration = Duration::from_millis(10);
 
 /// What appends to the stream and feeds the replica.
 pub(in super::super) struct EventStoreWriter<R> {
@@ -53,11 +58,13 @@ impl<R: Replica> EventStoreWriter<R> {
         let committed = staged.committed;
         let events = lay_out(batch, committed.base, committed.recorded_at, staged.epoch)
             .and_then(|entries| entries.into_iter().map(Entry::proposed).collect::<Result<Vec<_>, _>>());
+        fail::fail_point!("log.staged");
         let appended = match events {
-            Ok(events) if events.is_empty() => Ok(()),
+            Ok(events) if events.is_empty() => return self.settle_without_events(committed).await,
             Ok(events) => self.append(committed.base, events).await,
             Err(reason) => Err(AppendFailure::Unfit(reason)),
         };
+        fail::fail_point!("log.in-stream");
         match appended {
             Ok(()) if !self.uncertain => {
                 self.replica.keep().await?;
@@ -69,12 +76,7 @@ impl<R: Replica> EventStoreWriter<R> {
                 self.uncertain |= unknown;
                 self.replica.discard().await?;
                 match failure {
-                    AppendFailure::Behind => {
-                        catch_up(&mut self.replica, &mut self.source).await?;
-                        // Whatever was on its way came too late now, or is in the replica.
-                        self.uncertain = false;
-                        Ok(None)
-                    }
+                    AppendFailure::Behind => self.follow_from(committed.base).await.map(|()| None),
                     AppendFailure::Unfit(_) if batch.len() > 1 => Err(BatchError::Refused),
                     AppendFailure::Unfit(reason) | AppendFailure::Denied(reason) => {
                         Err(BatchError::Rejected(reason))
@@ -85,6 +87,31 @@ impl<R: Replica> EventStoreWriter<R> {
                 }
             }
         }
+    }
+
+    /// Nothing goes to the stream, so it is asked whether it ends where the batch was decided: a refusal,
+    /// too, rests on everything that was appended before.
+    async fn settle_without_events(&mut self, committed: Committed) -> Result<Option<Committed>, BatchError> {
+        let end = self.source.end().await;
+        if end.as_ref().is_ok_and(|end| *end == committed.base) {
+            self.replica.keep().await?;
+            return Ok(Some(committed));
+        }
+        self.replica.discard().await?;
+        end.map_err(unreadable)?;
+        self.follow_from(committed.base).await.map(|()| None)
+    }
+
+    /// Brings a replica that lags on from where it was.
+    async fn follow_from(&mut self, base: Position) -> Result<(), BatchError> {
+        let taken = catch_up(&mut self.replica, &mut self.source).await?;
+        if taken > 0 || self.replica.tip().await? > base {
+            // Whatever was on its way came too late now, or is in the replica.
+            self.uncertain = false;
+        } else {
+            tokio::time::sleep(UNDECIDED).await;
+        }
+        Ok(())
     }
 
     async fn append(&mut self, head: Position, events: Vec<EventData>) -> Result<(), AppendFailure> {
@@ -113,12 +140,23 @@ fn outrun() -> BatchError {
     BatchError::Lost("other writers append faster".to_owned())
 }
 
-/// Brings a replica to the end of the stream; says how many events it took.
+/// Brings a replica to the end of the stream; says how many events it took. A replica whose last event is
+/// not where the stream has it is none of this stream any more, as when the stream was restored from an
+/// older backup.
 pub(super) async fn catch_up<R: Replica>(replica: &mut R, source: &mut Source) -> Result<u64, BatchError> {
     let mut taken = 0;
     loop {
         let after = replica.tip().await?;
-        let entries = source.read(after).await.map_err(unreadable)?;
+        let (at_tip, entries) = source.read_from(after).await.map_err(unreadable)?;
+        if after > Position::ZERO {
+            let here = replica.rows(Position::new(after.get() - 1), 1).await?;
+            if let Some(reason) = compare::ends_differ(here.first(), at_tip.as_ref()) {
+                let reason = format!(
+                    "the replica is none of the stream in EventStoreDB: at position {after}, {reason}"
+                );
+                return Err(BatchError::Rejected(reason));
+            }
+        }
         let Some(last) = entries.last() else { return Ok(taken) };
         let to = last.row.position;
         match replica.apply(after, &entries).await {
@@ -144,6 +182,9 @@ fn unreadable(error: ReadError) -> BatchError {
 
 #[async_trait]
 impl<R: Replica> Backend for EventStoreWriter<R> {
+    /// Half of what the server takes: an event is bigger there than here, for what stands beside it.
+    const MAX_BYTES: usize = 1 << 19;
+
     async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
         self.replica.store_keys(batch, now).await?;
         for _ in 0..RACES {

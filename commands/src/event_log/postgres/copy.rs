@@ -1,11 +1,11 @@
 //! Rows in the binary format of COPY, as PostgreSQL's manual describes it under "COPY": a header,
 //! tuples with the length of each field, a trailer.
-//!
-//! Deliberately absent: NULL, which no column of the log has.
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+/// The length of a field that is NULL.
+const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
-/// What is no COPY data of not-null columns.
+/// What is no COPY data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server sent malformed COPY data")]
 pub(super) struct Malformed;
@@ -26,7 +26,7 @@ impl Tuples {
     pub fn feed<const N: usize, E: From<Malformed>>(
         &mut self,
         chunk: &[u8],
-        mut take: impl FnMut([&[u8]; N]) -> Result<(), E>,
+        mut take: impl FnMut([Option<&[u8]>; N]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut joined = std::mem::take(&mut self.rest);
         let mut bytes = if joined.is_empty() {
@@ -64,7 +64,7 @@ fn header(bytes: &mut &[u8]) -> Result<Option<()>, Malformed> {
 }
 
 /// Reads a tuple; `None` when it is not all there yet, or the trailer has come.
-fn tuple<'a, const N: usize>(bytes: &mut &'a [u8]) -> Result<Option<[&'a [u8]; N]>, Malformed> {
+fn tuple<'a, const N: usize>(bytes: &mut &'a [u8]) -> Result<Option<[Option<&'a [u8]>; N]>, Malformed> {
     let Some(count) = split(bytes, 2) else { return Ok(None) };
     if count == (-1_i16).to_be_bytes() {
         return Ok(None);
@@ -72,11 +72,15 @@ fn tuple<'a, const N: usize>(bytes: &mut &'a [u8]) -> Result<Option<[&'a [u8]; N
     if usize::from(u16::from_be_bytes([count[0], count[1]])) != N {
         return Err(Malformed);
     }
-    let mut fields: [&[u8]; N] = [&[]; N];
+    let mut fields = [None; N];
     for field in &mut fields {
+        if bytes.starts_with(&NULL) {
+            *bytes = &bytes[NULL.len()..];
+            continue;
+        }
         let Some(length) = length(bytes)? else { return Ok(None) };
         let Some(value) = split(bytes, length) else { return Ok(None) };
-        *field = value;
+        *field = Some(value);
     }
     Ok(Some(fields))
 }
@@ -95,24 +99,25 @@ fn split<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
 
-    fn data(rows: &[[&str; 2]]) -> Vec<u8> {
+    fn data(rows: &[[Option<&str>; 2]]) -> Vec<u8> {
         let mut data = [SIGNATURE, &0_i32.to_be_bytes(), &0_i32.to_be_bytes()].concat();
         for row in rows {
             data.extend(2_i16.to_be_bytes());
             for field in row {
-                data.extend(i32::try_from(field.len()).unwrap().to_be_bytes());
-                data.extend(field.bytes());
+                let length = field.map_or(-1, |field| i32::try_from(field.len()).unwrap());
+                data.extend(length.to_be_bytes());
+                data.extend(field.unwrap_or_default().bytes());
             }
         }
         data.extend((-1_i16).to_be_bytes());
         data
     }
 
-    fn read(chunks: &[&[u8]]) -> Result<Vec<[Vec<u8>; 2]>, Malformed> {
+    fn read(chunks: &[&[u8]]) -> Result<Vec<[Option<Vec<u8>>; 2]>, Malformed> {
         let (mut tuples, mut rows) = (Tuples::default(), Vec::new());
         for chunk in chunks {
-            tuples.feed(chunk, |fields: [&[u8]; 2]| {
-                rows.push(fields.map(<[u8]>::to_vec));
+            tuples.feed(chunk, |fields: [Option<&[u8]>; 2]| {
+                rows.push(fields.map(|field| field.map(<[u8]>::to_vec)));
                 Ok::<_, Malformed>(())
             })?;
         }
@@ -121,9 +126,10 @@ mod tests {
 
     #[test]
     fn tuples_are_found_wherever_the_chunks_are_cut() {
-        let data = data(&[["a", ""], ["", "bcd"], ["e", "f"]]);
+        let rows = [[Some("a"), Some("")], [None, Some("bcd")], [Some("e"), None]];
+        let data = data(&rows);
         let whole = read(&[&data]).unwrap();
-        assert_eq!(whole, [["a", ""], ["", "bcd"], ["e", "f"]].map(|row| row.map(|f| f.as_bytes().to_vec())));
+        assert_eq!(whole, rows.map(|row| row.map(|field| field.map(|field| field.as_bytes().to_vec()))));
         for first in 0..data.len() {
             for second in first..data.len() {
                 let chunks = [&data[..first], &data[first..second], &data[second..]];
@@ -134,23 +140,23 @@ mod tests {
 
     #[test]
     fn no_rows_are_no_tuples() {
-        assert_eq!(read(&[&data(&[])]).unwrap(), Vec::<[Vec<u8>; 2]>::new());
+        assert_eq!(read(&[&data(&[])]).unwrap(), Vec::<[Option<Vec<u8>>; 2]>::new());
     }
 
     #[test]
     fn what_is_no_copy_data_of_these_columns_is_refused() {
-        let good = data(&[["a", "b"]]);
-        let null = {
-            let mut null = good.clone();
-            null[SIGNATURE.len() + 10..SIGNATURE.len() + 14].copy_from_slice(&(-1_i32).to_be_bytes());
-            null
+        let good = data(&[[Some("a"), Some("b")]]);
+        let negative = {
+            let mut negative = good.clone();
+            negative[SIGNATURE.len() + 10..SIGNATURE.len() + 14].copy_from_slice(&(-2_i32).to_be_bytes());
+            negative
         };
         let other_count = {
             let mut other = good.clone();
             other[SIGNATURE.len() + 9] = 3;
             other
         };
-        for bad in [b"PGCOPY\n\xff\r\n1".as_slice(), &null, &other_count] {
+        for bad in [b"PGCOPY\n\xff\r\n1".as_slice(), &negative, &other_count] {
             assert_eq!(read(&[bad]), Err(Malformed));
         }
     }

@@ -21,9 +21,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolCopyExt, PgPoolOptions, PgR
 use sqlx::{PgExecutor, Row};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
+use super::stored::{OUTSIDE, number, text};
 use super::stream::{StreamRepository, recorded, wrapped_key};
 use super::writer::{Appender, Backend, start};
-use super::{EventLog, dense};
+use super::{EventLog, Outside, dense};
 use crate::clock::SharedClock;
 use copy::{Malformed, Tuples};
 use writer::PgWriter;
@@ -101,71 +102,91 @@ async fn read_head(readers: &PgPool) -> Result<Head, ReadError> {
 /// The stream of EventStoreDB that the log is a replica of.
 const SOURCE: &str = "SELECT stream FROM log_source WHERE id = 1";
 
+/// A tuple of [`COLUMNS`]; what is NULL is nothing.
+type Fields<'a> = [Option<&'a [u8]>; 9];
+
 const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                        recorded_at, payload, metadata";
 
 /// Reads a row of [`COLUMNS`]. Their types are those of the schema: they are not compared row by row.
 fn event(row: &PgRow) -> Result<RecordedEvent, ReadError> {
-    recorded(
-        Position::new(row.get_unchecked(0)),
-        StreamId::stored(row.get_unchecked(1), row.get_unchecked(2)),
-        Revision::new(row.get_unchecked(3)),
-        (row.get_unchecked(4), row.get_unchecked(5)),
-        Instant::from_micros(row.get_unchecked(6)),
-        row.get_unchecked(7),
-        row.get_unchecked(8),
-    )
+    let position = Position::new(stored_number(row, 0));
+    let read = || {
+        Ok::<_, sqlx::Error>((
+            StreamId::stored(row.try_get_unchecked(1)?, row.try_get_unchecked(2)?),
+            Revision::new(row.try_get_unchecked(3)?),
+            (row.try_get_unchecked(4)?, row.try_get_unchecked(5)?),
+            Instant::from_micros(row.try_get_unchecked(6)?),
+            row.try_get_unchecked(7)?,
+            row.try_get_unchecked(8)?,
+        ))
+    };
+    let (stream, revision, kind, recorded_at, payload, metadata) =
+        read().map_err(|error| ReadError::Corrupt { position, reason: error.to_string() })?;
+    recorded(position, stream, revision, kind, recorded_at, payload, metadata)
 }
 
 /// Reads a tuple of [`COLUMNS`].
-fn copied(fields: [&[u8]; 9]) -> Result<RecordedEvent, ReadError> {
-    let [position, aggregate_type, id, sequence, event_type, version, recorded_at, payload, metadata] =
-        fields;
-    let int = |field: &[u8]| field.try_into().map(i64::from_be_bytes).map_err(|_| Malformed);
-    let text = |field| std::str::from_utf8(field).map_err(|_| Malformed);
+fn copied(fields: Fields<'_>) -> Result<RecordedEvent, ReadError> {
+    let position = Position::new(copied_number(fields[0])?);
+    let corrupt = |_| ReadError::Corrupt { position, reason: "a column holds no text".to_owned() };
+    let text = |index: usize| std::str::from_utf8(fields[index].unwrap_or(b"\xff")).map_err(corrupt);
     recorded(
-        Position::new(int(position)?),
-        StreamId::stored(text(aggregate_type)?, text(id)?),
-        Revision::new(int(sequence)?),
-        (text(event_type)?, text(version)?),
-        Instant::from_micros(int(recorded_at)?),
-        text(payload)?,
-        text(metadata)?,
+        position,
+        StreamId::stored(text(1)?, text(2)?),
+        Revision::new(copied_number(fields[3])?),
+        (text(4)?, text(5)?),
+        Instant::from_micros(copied_number(fields[6])?),
+        text(7)?,
+        text(8)?,
     )
+}
+
+fn copied_number(field: Option<&[u8]>) -> Result<i64, Malformed> {
+    let read = |field: &[u8]| field.try_into().map(i64::from_be_bytes).map_err(|_| Malformed);
+    field.map(read).transpose().map(number)
 }
 
 /// Reads a row of [`COLUMNS`] as it is stored.
 fn stored(row: &PgRow) -> StoredEvent {
-    let text = |index: usize| row.get_unchecked::<&str, _>(index).into();
     StoredEvent {
-        position: Position::new(row.get_unchecked(0)),
-        aggregate_type: text(1),
-        aggregate_id: text(2),
-        sequence: Revision::new(row.get_unchecked(3)),
-        event_type: text(4),
-        event_version: text(5),
-        recorded_at: Instant::from_micros(row.get_unchecked(6)),
-        payload: text(7),
-        metadata: text(8),
+        position: Position::new(stored_number(row, 0)),
+        aggregate_type: stored_text(row, 1),
+        aggregate_id: stored_text(row, 2),
+        sequence: Revision::new(stored_number(row, 3)),
+        event_type: stored_text(row, 4),
+        event_version: stored_text(row, 5),
+        recorded_at: Instant::from_micros(stored_number(row, 6)),
+        payload: stored_text(row, 7),
+        metadata: stored_text(row, 8),
     }
 }
 
+fn stored_text(row: &PgRow, index: usize) -> Box<str> {
+    text(row.try_get_unchecked(index).ok().flatten())
+}
+
+fn stored_number(row: &PgRow, index: usize) -> i64 {
+    number(row.try_get_unchecked(index).ok().flatten())
+}
+
+/// The stream that these two columns name.
+fn stream_of(row: &PgRow, index: usize) -> StreamId {
+    StreamId::stored(&stored_text(row, index), &stored_text(row, index + 1))
+}
+
 /// Reads a tuple of [`COLUMNS`] as it is stored.
-fn copied_as_stored(fields: [&[u8]; 9]) -> Result<StoredEvent, ReadError> {
-    let [position, aggregate_type, id, sequence, event_type, version, recorded_at, payload, metadata] =
-        fields;
-    let int = |field: &[u8]| field.try_into().map(i64::from_be_bytes).map_err(|_| Malformed);
-    let text = |field| std::str::from_utf8(field).map(Box::from).map_err(|_| Malformed);
+fn copied_as_stored(fields: Fields<'_>) -> Result<StoredEvent, ReadError> {
     Ok(StoredEvent {
-        position: Position::new(int(position)?),
-        aggregate_type: text(aggregate_type)?,
-        aggregate_id: text(id)?,
-        sequence: Revision::new(int(sequence)?),
-        event_type: text(event_type)?,
-        event_version: text(version)?,
-        recorded_at: Instant::from_micros(int(recorded_at)?),
-        payload: text(payload)?,
-        metadata: text(metadata)?,
+        position: Position::new(copied_number(fields[0])?),
+        aggregate_type: text(fields[1]),
+        aggregate_id: text(fields[2]),
+        sequence: Revision::new(copied_number(fields[3])?),
+        event_type: text(fields[4]),
+        event_version: text(fields[5]),
+        recorded_at: Instant::from_micros(copied_number(fields[6])?),
+        payload: text(fields[7]),
+        metadata: text(fields[8]),
     })
 }
 
@@ -249,7 +270,7 @@ impl PostgresLog {
         &self,
         after: Position,
         until: Position,
-        read: fn([&[u8]; 9]) -> Result<T, ReadError>,
+        read: fn(Fields<'_>) -> Result<T, ReadError>,
     ) -> Result<Vec<T>, ReadError> {
         let sql = format!(
             "COPY (SELECT {COLUMNS} FROM events WHERE position > {after} AND position <= {until} \
@@ -329,7 +350,17 @@ impl EventLog for PostgresLog {
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable)?;
-        Ok(rows.iter().map(|row| StreamId::stored(row.get(0), row.get(1))).collect())
+        Ok(rows.iter().map(|row| stream_of(row, 0)).collect())
+    }
+
+    async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError> {
+        let rows = sqlx::query(OUTSIDE)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        let outside = |row| Outside { position: stored_number(row, 0), stream: stream_of(row, 1) };
+        Ok(rows.iter().map(outside).collect())
     }
 
     async fn fence(&self) -> Result<i64, ReadError> {

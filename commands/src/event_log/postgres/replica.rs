@@ -31,7 +31,7 @@ impl Replica for PgWriter {
         // Whoever has written the log for itself until now must not go on.
         let marked = sqlx::query(
             "WITH marked AS (INSERT INTO log_source (id, stream) VALUES (1, $1) ON CONFLICT DO NOTHING RETURNING 1) \
-             UPDATE log_head SET epoch = epoch + 1 FROM marked WHERE id = 1 AND position > 0",
+             UPDATE log_head SET epoch = epoch + 1 FROM marked WHERE id = 1",
         )
         .bind(stream)
         .execute(&mut self.connection);

@@ -46,15 +46,9 @@ head AS (
             WHERE aggregate_type = p.t AND aggregate_id = p.i AND sequence = p.s LIMIT 1
         ) e)";
 
-/// What makes the head stay when a stream has gone on that something was decided on. It sees what was
-/// committed before the statement was sent: whoever was answered before that was seen.
-const AS_DECIDED: &str = "\
- AND NOT EXISTS (
-        SELECT FROM unnest($29::text[], $30::text[], $31::bigint[]) AS d(t, i, s)
-        LEFT JOIN LATERAL (
-            SELECT sequence FROM events WHERE aggregate_type = d.t AND aggregate_id = d.i
-            ORDER BY sequence DESC LIMIT 1
-        ) e ON true WHERE coalesce(e.sequence, 0) <> d.s)";
+/// What makes the head stay when a stream has gone on that something was decided on, even while the
+/// statement waited for the head: see the function. It comes last, for it takes the head.
+const AS_DECIDED: &str = " AND log_is_as_decided($29::text[], $30::text[], $31::bigint[])";
 
 /// What makes the head wait for the data keys.
 const KEYS_ARE_IN: &str = " AND cardinality($22::text[]) = (SELECT count(*) FROM new_key)";
@@ -190,7 +184,7 @@ impl PgWriter {
 fn statement(columns: &Columns<'_>, gives_up: bool) -> String {
     let keys = !columns.subjects.is_empty();
     let as_decided = if columns.decided_on.sequences.is_empty() { "" } else { AS_DECIDED };
-    let head = format!("{HEAD}{as_decided}{}{MOVED}", if keys { KEYS_ARE_IN } else { "" });
+    let head = format!("{HEAD}{}{as_decided}{MOVED}", if keys { KEYS_ARE_IN } else { "" });
     let parts = [
         keys.then_some(KEYS),
         Some(&head),

@@ -19,9 +19,10 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Row, SqliteExecutor};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
+use super::stored::{OUTSIDE, number, text};
 use super::stream::{StreamRepository, recorded};
 use super::writer::{Appender, Backend, start};
-use super::{EventLog, dense};
+use super::{EventLog, Outside, dense};
 use crate::clock::SharedClock;
 
 mod replica;
@@ -127,31 +128,48 @@ async fn read_head(readers: &SqlitePool) -> Result<Head, ReadError> {
 /// Reads a row of `events`: position, type, id, sequence, event type, version, recorded_at,
 /// payload, metadata.
 fn event(row: &SqliteRow) -> Result<RecordedEvent, ReadError> {
-    recorded(
-        Position::new(row.get(0)),
-        StreamId::stored(row.get(1), row.get(2)),
-        Revision::new(row.get(3)),
-        (row.get(4), row.get(5)),
-        Instant::from_micros(row.get(6)),
-        row.get(7),
-        row.get(8),
-    )
+    let position = Position::new(stored_number(row, 0));
+    let read = || {
+        Ok::<_, sqlx::Error>((
+            StreamId::stored(row.try_get_unchecked(1)?, row.try_get_unchecked(2)?),
+            Revision::new(row.try_get_unchecked(3)?),
+            (row.try_get_unchecked(4)?, row.try_get_unchecked(5)?),
+            Instant::from_micros(row.try_get_unchecked(6)?),
+            row.try_get_unchecked(7)?,
+            row.try_get_unchecked(8)?,
+        ))
+    };
+    let (stream, revision, kind, recorded_at, payload, metadata) =
+        read().map_err(|error| ReadError::Corrupt { position, reason: error.to_string() })?;
+    recorded(position, stream, revision, kind, recorded_at, payload, metadata)
 }
 
 /// The same row as it is stored.
 fn stored(row: &SqliteRow) -> StoredEvent {
-    let text = |index: usize| row.get::<&str, _>(index).into();
     StoredEvent {
-        position: Position::new(row.get(0)),
-        aggregate_type: text(1),
-        aggregate_id: text(2),
-        sequence: Revision::new(row.get(3)),
-        event_type: text(4),
-        event_version: text(5),
-        recorded_at: Instant::from_micros(row.get(6)),
-        payload: text(7),
-        metadata: text(8),
+        position: Position::new(stored_number(row, 0)),
+        aggregate_type: stored_text(row, 1),
+        aggregate_id: stored_text(row, 2),
+        sequence: Revision::new(stored_number(row, 3)),
+        event_type: stored_text(row, 4),
+        event_version: stored_text(row, 5),
+        recorded_at: Instant::from_micros(stored_number(row, 6)),
+        payload: stored_text(row, 7),
+        metadata: stored_text(row, 8),
     }
+}
+
+fn stored_text(row: &SqliteRow, index: usize) -> Box<str> {
+    text(row.try_get_unchecked(index).ok().flatten())
+}
+
+fn stored_number(row: &SqliteRow, index: usize) -> i64 {
+    number(row.try_get(index).ok().flatten())
+}
+
+/// The stream that these two columns name.
+fn stream_of(row: &SqliteRow, index: usize) -> StreamId {
+    StreamId::stored(&stored_text(row, index), &stored_text(row, index + 1))
 }
 
 const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
@@ -270,7 +288,17 @@ impl EventLog for SqliteLog {
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable)?;
-        Ok(rows.iter().map(|row| StreamId::stored(row.get(0), row.get(1))).collect())
+        Ok(rows.iter().map(|row| stream_of(row, 0)).collect())
+    }
+
+    async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError> {
+        let rows = sqlx::query(OUTSIDE)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        let outside = |row| Outside { position: stored_number(row, 0), stream: stream_of(row, 1) };
+        Ok(rows.iter().map(outside).collect())
     }
 
     async fn fence(&self) -> Result<i64, ReadError> {

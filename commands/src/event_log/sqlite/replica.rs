@@ -1,8 +1,11 @@
 //! SQLite as the replica of a log that is in EventStoreDB.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use domain::proof::StoredEvent;
 use domain::{Instant, Position};
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Executor, Row};
 
@@ -11,7 +14,10 @@ use super::super::columns::Columns;
 use super::super::eventstoredb::{Entry, Outcome, Replica, Staged};
 use super::super::writer::{Backend, BatchError};
 use super::writer::{SqliteWriter, batch_error, chunks, lay_down, places};
-use super::{COLUMNS, SOURCE, page, stored};
+use super::{BUSY, COLUMNS, SOURCE, page, stored};
+
+/// How long to wait before looking again whether other writers are done.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 #[async_trait]
 impl Replica for SqliteWriter {
@@ -26,7 +32,7 @@ impl Replica for SqliteWriter {
     }
 
     async fn become_replica(&mut self, stream: &str) -> Result<(), BatchError> {
-        self.connection.execute("BEGIN IMMEDIATE").await.map_err(batch_error)?;
+        begin(&mut self.connection).await?;
         let epoch = take_over(&mut self.connection, stream).await;
         match epoch {
             Ok(epoch) => self.epoch = epoch,
@@ -68,7 +74,7 @@ impl Replica for SqliteWriter {
 
     async fn stage(&mut self, batch: &[&Append], now: Instant) -> Result<Option<Staged>, BatchError> {
         let (columns, epoch) = (Columns::of(batch.iter().copied()), self.epoch);
-        self.connection.execute("BEGIN IMMEDIATE").await.map_err(batch_error)?;
+        begin(&mut self.connection).await?;
         let laid = lay_down(&mut self.connection, epoch, &columns, batch, now).await.map_err(batch_error);
         if let Ok(Some(committed)) = laid {
             return Ok(Some(Staged { committed, epoch }));
@@ -82,7 +88,7 @@ impl Replica for SqliteWriter {
 
     async fn keep(&mut self) -> Result<(), BatchError> {
         self.connection.execute("COMMIT").await.map_err(batch_error)?;
-        self.finish_key_destructions().await.map_err(batch_error)
+        self.destroy_keys().await
     }
 
     async fn discard(&mut self) -> Result<(), BatchError> {
@@ -94,7 +100,7 @@ impl Replica for SqliteWriter {
     }
 
     async fn apply(&mut self, after: Position, entries: &[Entry]) -> Result<bool, BatchError> {
-        self.connection.execute("BEGIN IMMEDIATE").await.map_err(batch_error)?;
+        begin(&mut self.connection).await?;
         match take(&mut self.connection, after, entries).await {
             Ok(true) => {
                 self.keep().await?;
@@ -112,6 +118,31 @@ impl Replica for SqliteWriter {
     }
 }
 
+/// Begins a transaction that writes. SQLite itself looks ever more seldom whether others are done, and
+/// here one of them holds the file most of the time, while the stream answers: whoever waits so long
+/// would starve.
+async fn begin(connection: &mut SqliteConnection) -> Result<(), BatchError> {
+    let deadline = tokio::time::Instant::now() + BUSY;
+    loop {
+        match connection.execute("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE").await {
+            Ok(_) => return Ok(()),
+            Err(sqlx::Error::Database(error))
+                if is_busy(error.as_ref()) && tokio::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Err(error) => return Err(batch_error(error)),
+        }
+    }
+}
+
+/// Whether another one writes; the code may be an extended one.
+fn is_busy(error: &dyn DatabaseError) -> bool {
+    const SQLITE_BUSY: i32 = 5;
+    let code = error.code().and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
+}
+
 /// Marks the log as a replica. Whoever has written it for itself until now must not go on.
 async fn take_over(connection: &mut SqliteConnection, stream: &str) -> Result<i64, sqlx::Error> {
     let marked = sqlx::query("INSERT INTO log_source (id, stream) VALUES (1, $1) ON CONFLICT DO NOTHING")
@@ -119,7 +150,7 @@ async fn take_over(connection: &mut SqliteConnection, stream: &str) -> Result<i6
         .execute(&mut *connection)
         .await?;
     if marked.rows_affected() > 0 {
-        connection.execute("UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 AND position > 0").await?;
+        connection.execute("UPDATE log_head SET epoch = epoch + 1 WHERE id = 1").await?;
     }
     Ok(sqlx::query("SELECT epoch FROM log_head WHERE id = 1").fetch_one(connection).await?.get(0))
 }

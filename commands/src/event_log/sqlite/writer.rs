@@ -5,12 +5,15 @@ use domain::envelope::{Revision, StreamId};
 use domain::ids::CommandId;
 use domain::{Instant, Position};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
-use sqlx::{Connection, Row};
+use sqlx::{Connection, Executor, Row};
 
 use super::super::append::{Append, AppendError, StoredCommand};
 use super::super::columns::Columns;
 use super::super::writer::{Backend, BatchError, Committed};
 use super::holder;
+
+/// Lets SQLite wait for other writers, as every connection does when it is made.
+const PATIENT: &str = "PRAGMA busy_timeout = 10000";
 
 /// Rows of one INSERT: powers of two, so that few statements are prepared.
 const ROWS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
@@ -53,23 +56,44 @@ impl SqliteWriter {
         transaction.commit().await
     }
 
-    pub async fn finish_key_destructions(&mut self) -> Result<(), sqlx::Error> {
+    /// Destroys the keys whose destruction is in the log. What is left to do stays written down until no
+    /// file holds them any more; `false` when somebody who reads keys keeps it from being done.
+    pub async fn finish_key_destructions(&mut self) -> Result<bool, sqlx::Error> {
         let rows =
             sqlx::query("SELECT subject_id FROM key_destructions").fetch_all(&mut self.connection).await?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         fail::fail_point!("log.before-key-destruction");
-        for row in &rows {
+        let subjects: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        for subject in &subjects {
             sqlx::query("DELETE FROM data_keys WHERE subject_id = $1")
-                .bind(row.get::<String, _>(0))
+                .bind(subject)
                 .execute(&self.keys)
                 .await?;
         }
         // The deleted key must leave the write-ahead log too.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.keys).await?;
-        sqlx::query("DELETE FROM key_destructions").execute(&mut self.connection).await?;
-        Ok(())
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.keys).await?;
+        if checkpoint.get::<i64, _>(0) != 0 {
+            return Ok(false);
+        }
+        self.connection.execute(PATIENT).await?;
+        sqlx::query("DELETE FROM key_destructions WHERE subject_id IN (SELECT value FROM json_each($1))")
+            .bind(serde_json::Value::from(subjects).to_string())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(true)
+    }
+
+    /// The same; not to be done counts as a reply that is lost, for the erasure is not to be answered yet.
+    pub(super) async fn destroy_keys(&mut self) -> Result<(), BatchError> {
+        match self.finish_key_destructions().await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err(BatchError::Lost("somebody still reads a data key that is to be destroyed".to_owned()))
+            }
+            Err(error) => Err(batch_error(error)),
+        }
     }
 
     /// `None` when the head does not move: fenced off, a stream would get a hole, or one has gone on that
@@ -291,7 +315,7 @@ impl Backend for SqliteWriter {
         fail::fail_point!("log.keys-stored");
         let committed = self.write(&columns, batch, now).await.map_err(batch_error)?;
         if batch.iter().any(|append| !append.destroy_keys.is_empty()) && committed.is_some() {
-            self.finish_key_destructions().await.map_err(batch_error)?;
+            self.destroy_keys().await?;
         }
         committed.ok_or(BatchError::Refused)
     }
@@ -346,10 +370,70 @@ impl Backend for SqliteWriter {
 
     async fn reconnect(&mut self) -> Result<(), BatchError> {
         self.connection = SqliteConnection::connect_with(&self.options).await.map_err(batch_error)?;
-        Ok(())
+        // Before anybody finds that an erasure is in the log, its key must be gone.
+        self.destroy_keys().await
     }
 }
 
 fn wrong_revision((stream, expected): (&StreamId, Revision)) -> AppendError {
     AppendError::WrongExpectedRevision { stream: stream.clone(), expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+    use tempfile::TempDir;
+
+    use super::super::options;
+    use super::*;
+
+    /// A log with a key whose destruction is in the log and not done yet.
+    async fn to_be_destroyed(folder: &TempDir) -> SqliteWriter {
+        let files = ["log.db", "keys.db"].map(|name| folder.path().join(name));
+        for (file, migrator) in files.iter().zip([&migrations::SQLITE_LOG, &migrations::SQLITE_KEYS]) {
+            let options = options(file).create_if_missing(true);
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            migrator.run(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        // Nobody is waited for.
+        let keys = options(&files[1]).busy_timeout(std::time::Duration::ZERO);
+        let keys = SqlitePoolOptions::new().max_connections(1).connect_with(keys).await.unwrap();
+        let key = "INSERT INTO data_keys (subject_id, wrapped, master_version, created_at) VALUES ('a', x'01', 1, 0)";
+        sqlx::query(key).execute(&keys).await.unwrap();
+        let mut writer = SqliteWriter::connect(options(&files[0]), keys).await.unwrap();
+        let destruction = sqlx::query("INSERT INTO key_destructions (subject_id) VALUES ('a')");
+        destruction.execute(&mut writer.connection).await.unwrap();
+        writer
+    }
+
+    async fn left_to_do(writer: &mut SqliteWriter) -> i64 {
+        let count = sqlx::query_scalar("SELECT count(*) FROM key_destructions");
+        count.fetch_one(&mut writer.connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_key_that_the_write_ahead_log_still_holds_is_not_destroyed_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = to_be_destroyed(&folder).await;
+        let mut reader =
+            SqliteConnection::connect_with(&options(&folder.path().join("keys.db"))).await.unwrap();
+        let mut reading = reader.begin().await.unwrap();
+        sqlx::query("SELECT * FROM data_keys").fetch_all(&mut *reading).await.unwrap();
+        assert!(matches!(writer.destroy_keys().await, Err(BatchError::Lost(_))));
+        assert_eq!(left_to_do(&mut writer).await, 1);
+        reading.rollback().await.unwrap();
+        writer.destroy_keys().await.unwrap();
+        assert_eq!(left_to_do(&mut writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_destroys_keys_before_anybody_asks_it_whether_an_erasure_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = to_be_destroyed(&folder).await;
+        writer.reconnect().await.unwrap();
+        assert_eq!(left_to_do(&mut writer).await, 0);
+        let keys = sqlx::query("SELECT * FROM data_keys").fetch_all(&writer.keys).await.unwrap();
+        assert_eq!(keys.len(), 0);
+    }
 }

@@ -20,7 +20,7 @@ pub(super) struct Request {
     /// Hashes of the streams that it adds to. Two streams of one hash merely wait for each other.
     pub adds_to: Vec<u64>,
     /// Hashes of the streams that it was decided on without adding to them.
-    decided_on: Vec<u64>,
+    pub decided_on: Vec<u64>,
     reply: oneshot::Sender<Result<Appended, AppendError>>,
     _place: OwnedSemaphorePermit,
 }
@@ -110,6 +110,13 @@ impl Appender {
     #[must_use]
     pub fn is_fenced(&self) -> bool {
         self.fenced.load(Ordering::Relaxed)
+    }
+
+    /// Whether the writer has ended, which it does by itself when something is wrong with the program.
+    /// Nothing is appended any more then.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Waits until everything handed in before is answered.

@@ -4,7 +4,6 @@
 //! conflict is answered to its own caller alone. When its reply is lost, the command ids are looked
 //! up before anything is sent again, so that nothing is appended twice.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,42 +13,13 @@ use tokio::sync::watch;
 
 use super::super::append::{Append, AppendError, Appended};
 use super::appender::Request;
+use super::chains::FailedChains;
 use super::{Backend, BatchError, Committed};
 use crate::clock::SharedClock;
 
 /// How often a commit is tried while the store does not answer, with a growing pause between.
 const ATTEMPTS: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// Failed chains that are kept: several times as many as appends can wait in the queue.
-const KEPT: usize = 1 << 14;
-
-/// Chains of which an append failed. Whatever is behind it must fail, too.
-#[derive(Default)]
-pub(super) struct Failed {
-    chains: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl Failed {
-    fn add(&mut self, append: &Append) {
-        for chain in &append.extends {
-            if self.chains.insert(*chain) {
-                self.order.push_back(*chain);
-            }
-        }
-        while self.order.len() > KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.chains.remove(&oldest);
-        }
-    }
-
-    fn holds_up(&self, append: &Append) -> bool {
-        let mut chains = append.extends.iter().chain(&append.rests_on);
-        !self.chains.is_empty() && chains.any(|chain| self.chains.contains(chain))
-    }
-}
+const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 50 });
 
 /// One connection that commits batches, and what it needs to answer them.
 pub(super) struct Lane<B> {
@@ -59,7 +29,9 @@ pub(super) struct Lane<B> {
     /// Set when the epoch has gone on.
     fenced: Arc<AtomicBool>,
     /// Of all lanes.
-    failed: Arc<Mutex<Failed>>,
+    failed: Arc<Mutex<FailedChains>>,
+    /// Whether the store did not answer to the last batch, however often it was tried.
+    away: bool,
 }
 
 impl Committed {
@@ -80,9 +52,9 @@ impl<B: Backend> Lane<B> {
         announce: watch::Sender<Position>,
         clock: SharedClock,
         fenced: Arc<AtomicBool>,
-        failed: Arc<Mutex<Failed>>,
+        failed: Arc<Mutex<FailedChains>>,
     ) -> Self {
-        Self { backend, announce, clock, fenced, failed }
+        Self { backend, announce, clock, fenced, failed, away: false }
     }
 
     /// Commits a batch, splitting it while it is refused. A stack instead of recursion keeps the
@@ -90,7 +62,7 @@ impl<B: Backend> Lane<B> {
     pub async fn commit(&mut self, batch: Vec<Request>) {
         let mut stack = vec![batch];
         while let Some(batch) = stack.pop() {
-            let mut batch = self.without_baseless(batch);
+            let mut batch = self.refuse_what_rests_on_failures(batch);
             if batch.is_empty() {
                 continue;
             }
@@ -106,10 +78,10 @@ impl<B: Backend> Lane<B> {
         }
     }
 
-    /// Refuses what is behind an append that failed: it was decided on a state that never came to be.
-    fn without_baseless(&self, batch: Vec<Request>) -> Vec<Request> {
+    /// Refuses what is behind an append that failed, to be decided again. The others are left.
+    fn refuse_what_rests_on_failures(&self, batch: Vec<Request>) -> Vec<Request> {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !batch.iter().any(|request| failed.holds_up(&request.append)) {
+        if !batch.iter().any(|request| failed.has_failed_before(&request.append)) {
             return batch;
         }
         let mut rest = Vec::with_capacity(batch.len());
@@ -117,7 +89,7 @@ impl<B: Backend> Lane<B> {
             // What is in a chain has a stream.
             let first = request.append.expectations().next();
             let first = first.map(|(stream, expected)| (stream.clone(), expected));
-            match first.filter(|_| failed.holds_up(&request.append)) {
+            match first.filter(|_| failed.has_failed_before(&request.append)) {
                 Some((stream, expected)) => {
                     failed.add(&request.append);
                     request.answer(Err(AppendError::WrongExpectedRevision { stream, expected }));
@@ -128,16 +100,35 @@ impl<B: Backend> Lane<B> {
         rest
     }
 
+    /// Commits a batch, with patience while the store does not answer. It is spent once: until the store
+    /// answers again, every further batch gets one attempt, so that callers are not answered one after
+    /// the other's patience.
     async fn try_commit(&mut self, batch: &[Request]) -> Result<Vec<Appended>, BatchError> {
         let appends: Vec<&Append> = batch.iter().map(|request| &request.append).collect();
+        let committed =
+            if self.away { self.attempt_once(&appends).await } else { self.attempt(&appends, 1).await };
+        self.away = matches!(committed, Err(BatchError::Lost(_)));
+        committed
+    }
+
+    /// The one attempt while the store is away. Nothing was sent of this batch, so nothing is looked up.
+    async fn attempt_once(&mut self, appends: &[&Append]) -> Result<Vec<Appended>, BatchError> {
+        match self.backend.reconnect().await {
+            Ok(()) => self.attempt(appends, ATTEMPTS).await,
+            Err(BatchError::Lost(reason) | BatchError::Rejected(reason)) => Err(BatchError::Lost(reason)),
+            Err(BatchError::Refused) => Err(BatchError::Lost("the store refuses a connection".to_owned())),
+        }
+    }
+
+    /// Commits a batch; `attempt` is how many attempts count as made, this one included.
+    async fn attempt(&mut self, appends: &[&Append], mut attempt: u32) -> Result<Vec<Appended>, BatchError> {
         let mut pause = FIRST_PAUSE;
-        let mut attempt = 1;
         loop {
             fail::fail_point!("log.before-commit");
-            let lost = match self.backend.commit(&appends, self.clock.now()).await {
+            let lost = match self.backend.commit(appends, self.clock.now()).await {
                 Ok(committed) => {
                     fail::fail_point!("log.after-commit");
-                    return Ok(committed.positions(&appends));
+                    return Ok(committed.positions(appends));
                 }
                 Err(BatchError::Lost(reason)) => reason,
                 Err(other) => return Err(other),
@@ -155,7 +146,7 @@ impl<B: Backend> Lane<B> {
                 if self.backend.reconnect().await.is_err() {
                     continue;
                 }
-                match self.found(&appends).await {
+                match self.found(appends).await {
                     Ok(Some(appended)) => return Ok(appended),
                     Ok(None) => break,
                     Err(_) => {}
@@ -170,7 +161,7 @@ impl<B: Backend> Lane<B> {
         let mut found = Vec::with_capacity(appends.len());
         for append in appends {
             match self.backend.find(append.command.id).await? {
-                Some((stored, recorded_at)) if stored.result == append.command.result => {
+                Some((stored, recorded_at)) if stored.is_of(&append.command) => {
                     found.push(Appended { position: stored.position, recorded_at });
                 }
                 _ => return Ok(None),

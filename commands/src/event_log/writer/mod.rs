@@ -2,12 +2,16 @@
 //!
 //! A backend may have several lanes (connections): while one waits for the disk, the next batch is
 //! on its way over another. An append never overtakes one that it builds on: what touches a stream
-//! in flight, or was decided on it, is held back until that stream has landed.
+//! in flight, or was decided on it, is held back until that stream has landed, and so is what adds to a
+//! stream that anything held back was decided on.
 //!
 //! Deliberately absent: what a batch becomes when it is refused or its reply is lost (see `lane`).
 
 mod appender;
+mod chains;
 mod lane;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::AtomicBool;
@@ -28,8 +32,6 @@ use lane::Lane;
 
 /// Most appends of one commit.
 const MAX_APPENDS: usize = 256;
-/// Most bytes of events of one commit.
-const MAX_BYTES: usize = 1 << 20;
 /// How long a commit of bulk appends waits for more of them.
 const LONGEST_GATHER: Duration = Duration::from_secs(1);
 /// How long it waits for the next of them.
@@ -38,6 +40,9 @@ const LONGEST_GAP: Duration = Duration::from_millis(50);
 /// One connection that commits batches.
 #[async_trait]
 pub(super) trait Backend: Send + 'static {
+    /// Bytes of events after which a commit takes no more appends.
+    const MAX_BYTES: usize = 1 << 20;
+
     /// Commits the batch in one transaction, in this order. The first event gets the position
     /// behind the returned base.
     async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError>;
@@ -104,12 +109,22 @@ struct Held {
     requests: VecDeque<Request>,
     /// Streams that they add to: later requests on these wait behind them.
     touched: HashSet<u64>,
+    /// Streams that they were decided on: later requests that add to these wait, too, or they would be
+    /// refused for what came after them.
+    seen: HashSet<u64>,
 }
 
 impl Held {
     fn push(&mut self, request: Request) {
         self.touched.extend(&request.adds_to);
+        self.seen.extend(&request.decided_on);
         self.requests.push_back(request);
+    }
+
+    /// Whether a request must wait behind them.
+    fn holds_back(&self, request: &Request) -> bool {
+        request.depends_on().any(|stream| self.touched.contains(&stream))
+            || request.adds_to.iter().any(|stream| self.seen.contains(stream))
     }
 
     /// Whether nothing may pass: see `Append::gives_up`.
@@ -166,7 +181,7 @@ impl<B: Backend> Writer<B> {
     /// Adds what is in the queue, and if that is bulk, what is gathered.
     async fn fill(&mut self, batch: &mut Batch) {
         let deadline = Deadline::now() + LONGEST_GATHER;
-        while !batch.is_full() && !self.held.barred() && self.held.requests.len() < MAX_APPENDS {
+        while !batch.is_full(B::MAX_BYTES) && !self.held.barred() && self.held.requests.len() < MAX_APPENDS {
             let next = match self.requests.try_recv() {
                 Ok(next) => Some(next),
                 Err(_) if batch.bulk && self.held.requests.is_empty() => self.gathered(deadline).await,
@@ -193,11 +208,11 @@ impl<B: Backend> Writer<B> {
 
     /// Puts a request into the batch, or behind those that wait.
     fn sort(&mut self, request: Request, batch: &mut Batch) {
-        let touches = |streams: &HashSet<u64>| request.depends_on().any(|stream| streams.contains(&stream));
+        let is_in_flight = request.depends_on().any(|stream| self.touched.contains(&stream));
         // What gives something up goes alone, when nothing else is in flight.
         let alone = request.append.gives_up() && !(batch.requests.is_empty() && self.in_flight.is_empty());
-        let waits = alone || batch.is_full() || self.held.barred();
-        if waits || touches(&self.touched) || touches(&self.held.touched) {
+        let waits = alone || batch.is_full(B::MAX_BYTES) || self.held.barred();
+        if waits || is_in_flight || self.held.holds_back(&request) {
             self.held.push(request);
         } else {
             batch.push(request);
@@ -242,8 +257,8 @@ impl Batch {
         self.requests.push(request);
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&self, max_bytes: usize) -> bool {
         let alone = self.requests.first().is_some_and(|request| request.append.gives_up());
-        alone || self.requests.len() >= MAX_APPENDS || self.bytes >= MAX_BYTES
+        alone || self.requests.len() >= MAX_APPENDS || self.bytes >= max_bytes
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use domain::Position;
 use domain::proof::{Hash, StoredEvent};
 
+use crate::event_log::Outside;
+
 /// What is not as it was signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditFault {
@@ -33,7 +35,10 @@ pub enum AuditFault {
         closed: bool,
     },
     /// Events came in between.
-    #[error("{}: INSERTED: never signed, beginning with {now}; what was signed at {first} now stands at {}", places(*.first, *.last), .last.next())]
+    #[error(
+        "{}: INSERTED: never signed, beginning with {now}; what belongs there stands behind",
+        places(*.first, *.last)
+    )]
     Inserted {
         /// The first of them.
         first: Position,
@@ -87,8 +92,17 @@ pub enum AuditFault {
         /// How many.
         count: u64,
     },
+    /// An event stands where the log has no place.
+    #[error(transparent)]
+    Outside(Outside),
+    /// Further faults that are not told one by one.
+    #[error("{count} more faults")]
+    MoreFaults {
+        /// How many.
+        count: u64,
+    },
     /// A file that should hold a checkpoint.
-    #[error("CHECKPOINT {name}: {reason}")]
+    #[error("CHECKPOINT {}: {}", printable(.name), printable(.reason))]
     Checkpoint {
         /// Which.
         name: String,
@@ -115,13 +129,62 @@ pub enum AuditFault {
         reason: String,
     },
     /// A line of a replay.
-    #[error("line {line}: {reason}")]
+    #[error("line {line}: {}", printable(.reason))]
     Line {
         /// Which, from 1.
         line: u64,
         /// What is wrong.
         reason: String,
     },
+}
+
+/// A text of somebody else as one line that a terminal shows as it is: what would steer it, or would not
+/// be seen, is written out.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for part in text.chars() {
+        match part {
+            '\'' | '"' | '\\' => line.push(part),
+            _ => line.extend(part.escape_debug()),
+        }
+    }
+    line
+}
+
+/// Faults in the order in which they were found; beyond some they are only counted, for whoever made them
+/// can make any number.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    list: Vec<AuditFault>,
+    more: u64,
+}
+
+impl Faults {
+    /// How many are kept.
+    const KEPT: usize = 1_000;
+
+    pub fn add(&mut self, fault: AuditFault) {
+        if self.list.len() < Self::KEPT {
+            self.list.push(fault);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Adds a fault that may be found several times.
+    pub fn add_once(&mut self, fault: AuditFault) {
+        if !self.list.contains(&fault) {
+            self.add(fault);
+        }
+    }
+
+    pub fn into_list(mut self) -> Vec<AuditFault> {
+        if self.more > 0 {
+            self.list.push(AuditFault::MoreFaults { count: self.more });
+        }
+        self.list
+    }
 }
 
 /// An event in a few words.
@@ -132,10 +195,9 @@ impl Described {
     /// An event in a few words; nothing of its content.
     #[must_use]
     pub fn of(event: &StoredEvent) -> Self {
-        Self(format!(
-            "{} of {}-{}, revision {}",
-            event.event_type, event.aggregate_type, event.aggregate_id, event.sequence
-        ))
+        let (name, aggregate) = (printable(&event.event_type), printable(&event.aggregate_type));
+        let id = printable(&event.aggregate_id);
+        Self(format!("{name} of {aggregate}-{id}, revision {}", event.sequence))
     }
 }
 
@@ -147,4 +209,28 @@ impl fmt::Display for Described {
 
 fn places(first: Position, last: Position) -> String {
     if first == last { format!("position {first}") } else { format!("positions {first} to {last}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_others_do_not_steer_a_terminal_and_stay_as_they_are_otherwise() {
+        let hostile = "a\u{1b}[2J\nreplay: all is good\r\u{202e}\0";
+        assert_eq!(printable(hostile), "a\\u{1b}[2J\\nreplay: all is good\\r\\u{202e}\\0");
+        assert_eq!(printable(&printable(hostile)), printable(hostile));
+        let plain = "it's \"李伟\", C:\\x";
+        assert_eq!(printable(plain), plain);
+    }
+
+    #[test]
+    fn of_any_number_of_faults_some_are_kept_and_the_others_counted() {
+        let mut faults = Faults::default();
+        for line in 0..5_000 {
+            faults.add(AuditFault::Line { line, reason: String::new() });
+        }
+        let list = faults.into_list();
+        assert_eq!((list.len(), &list[1_000]), (1_001, &AuditFault::MoreFaults { count: 4_000 }));
+    }
 }

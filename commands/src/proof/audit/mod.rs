@@ -18,13 +18,14 @@ use std::sync::Arc;
 use domain::Position;
 use domain::ports::ReadError;
 use domain::proof::Checkpoint;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::leaves::{Leaves, leaves};
 use super::place::PlaceError;
 use crate::event_log::EventLog;
+use crate::event_log::verify::NAMED;
 
-pub use fault::AuditFault;
+pub use fault::{AuditFault, printable};
 pub use run::audit;
 
 /// Events to compare, in the order in which they stand, and what is wrong with how they stand there.
@@ -64,7 +65,7 @@ pub struct AuditReport {
     pub unchecked: u64,
     /// How many events are those that were signed.
     pub equal: u64,
-    /// How many events are not, or not where they were.
+    /// How many events differ from what was signed at their positions.
     pub different: u64,
     /// How many events came behind the newest checkpoint: nothing is known of them.
     pub beyond: u64,
@@ -74,10 +75,18 @@ pub struct AuditReport {
     pub faults: Vec<AuditFault>,
 }
 
-/// The events of a log up to `head`, to be audited.
-pub fn live_pages(
-    log: Arc<dyn EventLog>,
-    head: Position,
-) -> impl Stream<Item = Result<Page, AuditError>> + Send {
-    leaves(log, Position::ZERO, head).map(|page| Ok(page.map(|leaves| Page { leaves, faults: Vec::new() })?))
+/// The events of a log, to be audited, and those that it has outside of its positions. They reach up to
+/// the head at the moment of the first look: an audit knows the newest checkpoint by then, so what a
+/// running server appended and signed meanwhile is not taken for missing.
+pub fn live_pages(log: Arc<dyn EventLog>) -> impl Stream<Item = Result<Page, AuditError>> + Send {
+    let begin = async move {
+        let head = log.head().await?.position;
+        let faults = log.outside(NAMED).await?.into_iter().map(AuditFault::Outside).collect();
+        let events = leaves(log, Position::ZERO, head);
+        let first = stream::iter([Ok(Page { leaves: Leaves::default(), faults })]);
+        Ok::<_, AuditError>(
+            first.chain(events.map(|page| Ok(page.map(|leaves| Page { leaves, faults: Vec::new() })?))),
+        )
+    };
+    stream::once(begin).try_flatten()
 }

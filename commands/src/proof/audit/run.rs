@@ -2,12 +2,11 @@
 
 use std::pin::pin;
 
-use domain::Position;
 use domain::proof::{Frontier, Hash, StoredEvent, VerifierKey};
 use futures::{Stream, StreamExt};
 
-use super::differences::Differences;
-use super::fault::Described;
+use super::differences::{Differences, place, shifted};
+use super::fault::{Described, Faults};
 use super::signed::SignedTiles;
 use super::{AuditError, AuditFault, AuditReport, Page};
 use crate::proof::history::{self, History, Kept};
@@ -26,12 +25,22 @@ pub async fn audit(
     pages: impl Stream<Item = Result<Page, AuditError>> + Send,
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<AuditReport, AuditError> {
-    let (newest, bad_copy) = history::newest_good(place, key).await?;
+    let (newest, copy) = history::newest_good(place, key).await?;
     let newest = newest.ok_or(AuditError::NothingSigned)?.checkpoint;
+    let mut faults = Faults::default();
+    let copy = match copy {
+        Some(Err(bad)) => {
+            faults.add(AuditFault::Checkpoint { name: bad.name, reason: bad.reason });
+            None
+        }
+        Some(Ok(copy)) => Some(copy),
+        None => None,
+    };
     let mut audit = Audit {
         signed: SignedTiles::of(place, &newest).await?,
         history: History::begin(place, key).await?,
         next: None,
+        copy,
         frontier: Frontier::default(),
         good: 0,
         unproved: false,
@@ -39,6 +48,7 @@ pub async fn audit(
         last: 0,
         gaps: Vec::new(),
         unnamed: 0,
+        reached: 0,
         doubtful: 0,
         known: 0,
         differences: Differences::default(),
@@ -50,17 +60,15 @@ pub async fn audit(
             different: 0,
             beyond: 0,
             tiles: 0,
-            faults: bad_copy
-                .into_iter()
-                .map(|bad| AuditFault::Checkpoint { name: bad.name, reason: bad.reason })
-                .collect(),
+            faults: Vec::new(),
         },
+        faults,
     };
     audit.turn_checkpoint().await?;
     let mut pages = pin!(pages);
     while let Some(page) = pages.next().await {
         let page = page?;
-        audit.report.faults.extend(page.faults);
+        page.faults.into_iter().for_each(|fault| audit.faults.add(fault));
         for (event, leaf) in page.leaves.events.iter().zip(&page.leaves.hashes) {
             audit.take(event, *leaf).await?;
         }
@@ -74,6 +82,8 @@ struct Audit<'a> {
     history: History<'a>,
     /// The checkpoint that is compared next.
     next: Option<Kept>,
+    /// The copy of the newest checkpoint, which must not say anything else.
+    copy: Option<Kept>,
     /// The tree of what was signed, as far as tiles tell, and of what stands there, as far as they do not.
     frontier: Frontier,
     /// Up to where roots were good.
@@ -85,15 +95,39 @@ struct Audit<'a> {
     /// The highest position so far.
     last: u64,
     /// Positions that were passed without an event.
-    gaps: Vec<(u64, u64)>,
+    gaps: Vec<Gap>,
     /// How many more positions were passed.
     unnamed: u64,
-    /// How many events were taken for equal without proof.
+    /// How many events wait for a root that proves them, because no tile does.
     doubtful: u64,
     /// Size of the last checkpoint that the history gave.
     known: u64,
+    /// Up to where signed events stand behind the signed part of the log, for events were inserted.
+    reached: u64,
     differences: Differences,
     report: AuditReport,
+    faults: Faults,
+}
+
+/// Positions without an event.
+#[derive(Clone, Copy)]
+struct Gap {
+    first: u64,
+    last: u64,
+    /// The shift of the events in front of it, and of those behind, once it is known.
+    before: i64,
+    behind: Option<i64>,
+}
+
+impl Gap {
+    /// The signed events that are not there because of it; those behind may have moved up a little.
+    fn gone(&self, size: u64) -> Option<AuditFault> {
+        let unknown = if self.last == size { 0 } else { self.before };
+        let first = shifted(self.first, self.before)?;
+        let last = shifted(self.last, self.behind.unwrap_or(unknown))?;
+        let removed = AuditFault::Removed { first: place(first), last: place(last), closed: false };
+        (first <= last).then_some(removed)
+    }
 }
 
 impl Audit<'_> {
@@ -103,44 +137,91 @@ impl Audit<'_> {
         if position <= self.last {
             return self.take_late(event, leaf).await;
         }
-        if position > self.last + 1 {
+        let gap = position > self.last + 1;
+        if gap {
             self.pass(position - 1).await?;
         }
         self.last = position;
         if position > self.report.newest.size {
-            self.report.beyond += 1;
-            if self.differences.open() {
-                self.differences.observe(event.position, Some(event), None);
-            }
-            return Ok(());
+            return self.take_beyond(event).await;
         }
         let signed = self.signed.leaf(position - 1).await?;
-        if self.differences.open() {
-            self.differences.observe(event.position, Some(event), signed);
-        }
+        self.observe(position, Some(event), signed).await?;
         match signed {
             Some(signed) if signed != leaf => self.differ(event, signed).await?,
-            _ => self.report.equal += 1,
-        }
-        if signed.is_none() {
-            self.unproved = true;
-            self.doubtful += 1;
+            Some(_) => {
+                self.report.equal += 1;
+                self.differences.equal(position, gap);
+                self.agree();
+            }
+            None => {
+                self.unproved = true;
+                self.doubtful += 1;
+            }
         }
         self.grow(signed.unwrap_or(leaf)).await
+    }
+
+    /// Takes an event behind the signed part of the log. What was signed may have moved down there.
+    async fn take_beyond(&mut self, event: &StoredEvent) -> Result<(), AuditError> {
+        self.report.beyond += 1;
+        self.observe(self.last, Some(event), None).await?;
+        let signed_at = shifted(self.last, self.differences.shift());
+        if let Some(signed_at) = signed_at.filter(|at| *at <= self.report.newest.size)
+            && self.signed.leaf(signed_at - 1).await? == Some(event.leaf_at(place(signed_at)))
+        {
+            self.reached = signed_at;
+        }
+        Ok(())
+    }
+
+    /// Tries whether an earlier difference is explained by what comes at a later position.
+    async fn observe(
+        &mut self,
+        position: u64,
+        event: Option<&StoredEvent>,
+        signed: Option<Hash>,
+    ) -> Result<(), AuditError> {
+        if !self.differences.open() {
+            return Ok(());
+        }
+        let Some(from) = self.differences.observe(position, event, signed) else { return Ok(()) };
+        let mut explained = Vec::new();
+        for (index, difference) in self.differences.unfollowed_behind(from) {
+            if let Some(at) = shifted(difference.position, self.differences.shift())
+                && self.signed.leaf(at - 1).await? == Some(difference.event.leaf_at(place(at)))
+            {
+                explained.push(index);
+            }
+        }
+        explained.into_iter().rev().for_each(|index| self.differences.explain(index));
+        Ok(())
+    }
+
+    /// The shift is known that events have behind the last stretch without any.
+    fn agree(&mut self) {
+        if let Some(gap) = self.gaps.last_mut() {
+            gap.behind = gap.behind.or(Some(self.differences.shift()));
+        }
     }
 
     /// Takes an event that is not what was signed at its position. Behind events that were removed or
     /// inserted every one is, and no other than was signed some positions further on, or back.
     async fn differ(&mut self, event: &StoredEvent, signed: Hash) -> Result<(), AuditError> {
-        for shift in self.differences.shifts() {
-            let Ok(other) = u64::try_from(event.position.get() + shift) else { continue };
-            let Some(index) = other.checked_sub(1) else { continue };
-            if self.signed.leaf(index).await? == Some(event.leaf_at(place(other))) {
-                self.differences.add_shifted();
+        let mut expected = Some(signed);
+        if self.differences.shift() != 0 {
+            let at = shifted(self.last, self.differences.shift());
+            expected = match at {
+                Some(at) => self.signed.leaf(at - 1).await?,
+                None => None,
+            };
+            if at.is_some_and(|at| expected == Some(event.leaf_at(place(at)))) {
+                self.differences.add_shifted(self.last);
+                self.agree();
                 return Ok(());
             }
         }
-        self.differences.add(event, signed);
+        self.differences.add(event, signed, expected);
         Ok(())
     }
 
@@ -151,17 +232,10 @@ impl Audit<'_> {
         if first > until {
             return Ok(());
         }
-        if self.gaps.len() < GAPS {
-            self.gaps.push((first, until));
-        } else {
-            self.unnamed += until - first + 1;
-        }
         self.report.different += until - first + 1;
         for position in first..=until {
             let signed = self.signed.leaf(position - 1).await?;
-            if self.differences.open() {
-                self.differences.observe(place(position), None, signed);
-            }
+            self.observe(position, None, signed).await?;
             match signed {
                 Some(signed) => self.grow(signed).await?,
                 // From here on roots cannot be computed.
@@ -169,27 +243,38 @@ impl Audit<'_> {
             }
         }
         self.last = until;
+        self.add_gap(Gap { first, last: until, before: self.differences.shift(), behind: None });
         Ok(())
+    }
+
+    fn add_gap(&mut self, gap: Gap) {
+        if gap.first > gap.last {
+        } else if self.gaps.len() < GAPS {
+            self.gaps.push(gap);
+        } else {
+            self.unnamed += gap.last - gap.first + 1;
+        }
     }
 
     /// Takes an event that stands behind a later one.
     async fn take_late(&mut self, event: &StoredEvent, leaf: Hash) -> Result<(), AuditError> {
         let position = event.position.get().unsigned_abs();
-        let gap = self.gaps.iter().position(|(first, last)| (*first..=*last).contains(&position));
+        let gap = self.gaps.iter().position(|gap| (gap.first..=gap.last).contains(&position));
         let Some(gap) = gap else {
             let (position, now) = (event.position, Described::of(event));
-            self.report.faults.push(AuditFault::Twice { position, now });
+            self.faults.add(AuditFault::Twice { position, now });
             return Ok(());
         };
-        let (first, last) = self.gaps.swap_remove(gap);
-        self.gaps.extend([(first, position - 1), (position + 1, last)].into_iter().filter(|(a, b)| a <= b));
+        let gap = self.gaps.swap_remove(gap);
+        self.add_gap(Gap { last: position - 1, ..gap });
+        self.add_gap(Gap { first: position + 1, ..gap });
         let behind = place(self.last);
-        self.report.faults.push(AuditFault::OutOfOrder { position: event.position, behind });
+        self.faults.add(AuditFault::OutOfOrder { position: event.position, behind });
         if let Some(signed) = self.signed.leaf(position - 1).await?
             && signed != leaf
         {
             let (position, now) = (event.position, Described::of(event));
-            self.report.faults.push(AuditFault::Changed { position, now, signed });
+            self.faults.add(AuditFault::Changed { position, now, signed });
         }
         Ok(())
     }
@@ -200,6 +285,13 @@ impl Audit<'_> {
             return Ok(());
         }
         self.frontier.push(leaf);
+        let size = self.frontier.size();
+        if let Some(copy) = self.copy.take_if(|copy| copy.checkpoint.size == size)
+            && copy.checkpoint.root != self.frontier.root()
+            && !self.unproved
+        {
+            self.faults.add(AuditFault::Fork { size, newest: self.report.newest.size });
+        }
         while let Some(kept) = self.next.take_if(|kept| kept.checkpoint.size == self.frontier.size()) {
             self.compare(kept.checkpoint.size, kept.checkpoint.root);
             self.turn_checkpoint().await?;
@@ -212,15 +304,15 @@ impl Audit<'_> {
             self.report.unchecked += 1;
         } else if self.frontier.root() == root {
             self.report.checkpoints += 1;
+            self.report.equal += self.doubtful;
             (self.good, self.unproved, self.doubtful) = (size, false, 0);
         } else if self.unproved {
             let (after, until) = (place(self.good + 1), place(size));
-            self.report.faults.push(AuditFault::Somewhere { after, until });
-            self.report.equal -= self.doubtful;
+            self.faults.add(AuditFault::Somewhere { after, until });
             self.lost = true;
         } else {
             let newest = self.report.newest.size;
-            self.report.faults.push(AuditFault::Fork { size, newest });
+            self.faults.add(AuditFault::Fork { size, newest });
         }
     }
 
@@ -229,8 +321,7 @@ impl Audit<'_> {
         loop {
             match self.history.next().await? {
                 Some(Err(bad)) => {
-                    let fault = AuditFault::Checkpoint { name: bad.name, reason: bad.reason };
-                    self.report.faults.push(fault);
+                    self.faults.add(AuditFault::Checkpoint { name: bad.name, reason: bad.reason });
                 }
                 Some(Ok(kept)) if kept.checkpoint.size == 0 => {}
                 next => {
@@ -253,32 +344,22 @@ impl Audit<'_> {
         if self.known < size {
             self.compare(size, root);
         }
-        self.gaps.sort_unstable();
-        let gone = |(first, last): &(u64, u64)| AuditFault::Removed {
-            first: place(*first),
-            last: place(*last),
-            closed: false,
-        };
-        let mut faults: Vec<AuditFault> = self.gaps.iter().map(gone).collect();
-        self.report.different += self.differences.total;
-        let moved_up = self.differences.faults();
-        // At the end of a log whose events moved up, places are empty: that was said with the first one.
-        let closed = |fault: &AuditFault| matches!(fault, AuditFault::Removed { closed: true, .. });
-        if moved_up.iter().any(closed) {
-            faults.retain(|fault| !matches!(fault, AuditFault::Removed { last, .. } if *last == place(size)));
+        self.gaps.sort_unstable_by_key(|gap| gap.first);
+        let cut = self.gaps.last().is_some_and(|gap| gap.last == size);
+        let expected = shifted(size, self.differences.shift()).unwrap_or(0).max(self.reached);
+        if !cut && self.differences.shift() < 0 && expected < size {
+            self.differences.end_before(expected + 1, size);
         }
-        faults.extend(moved_up);
+        self.report.different += self.differences.total;
+        let mut faults: Vec<AuditFault> = self.gaps.iter().filter_map(|gap| gap.gone(size)).collect();
+        faults.extend(self.differences.faults());
         if self.unnamed > 0 {
             faults.push(AuditFault::More { count: self.unnamed });
         }
-        let report = &mut self.report;
-        report.faults.splice(0..0, faults);
-        report.faults.append(&mut self.signed.faults);
-        report.tiles = self.signed.checked;
+        faults.extend(self.faults.into_list());
+        self.report.tiles = self.signed.checked;
+        faults.extend(self.signed.faults.into_list());
+        self.report.faults = faults;
         Ok(self.report)
     }
-}
-
-fn place(position: u64) -> Position {
-    Position::new(i64::try_from(position).unwrap_or(i64::MAX))
 }

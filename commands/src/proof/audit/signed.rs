@@ -6,11 +6,13 @@ use std::sync::Arc;
 use domain::proof::{Checkpoint, Hash, TILE, Tile, TileTree};
 
 use super::AuditFault;
+use super::fault::Faults;
 use crate::proof::place::{Place, PlaceError};
 use crate::proof::tiles;
 
-/// Tiles of a level that are kept: the one at hand, and one that a stray event may be looked up in.
-const KEPT: usize = 2;
+/// Tiles of a level that are kept, those that were used last: the one at hand, and some that stray events
+/// are looked up in.
+const KEPT: usize = 64;
 
 /// The hashes of a tile; `None` when the tile is not what was signed.
 type Known = Option<Arc<Vec<Hash>>>;
@@ -25,27 +27,31 @@ pub(super) struct SignedTiles<'a> {
     /// How many full tiles are good.
     pub checked: u64,
     /// Those that are not.
-    pub faults: Vec<AuditFault>,
+    pub faults: Faults,
 }
 
 impl<'a> SignedTiles<'a> {
     /// The tiles of a checkpoint. When those of its edge do not give its root, none of the others can
     /// be trusted.
     pub async fn of(place: &'a dyn Place, newest: &Checkpoint) -> Result<Self, PlaceError> {
-        let (mut edge, mut faults) = (Vec::new(), Vec::new());
+        let (mut edge, mut faults) = (Vec::new(), Faults::default());
+        let mut whole = true;
         for tile in TileTree::edge_of(newest.size) {
             match tiles::read(place, tile).await? {
                 Some(hashes) => edge.push((tile, hashes)),
-                None => faults.push(bad(tile, "it is missing or damaged")),
+                None => {
+                    whole = false;
+                    faults.add(bad(tile, "it is missing or damaged"));
+                }
             }
         }
         let names: Vec<String> = edge.iter().map(|(tile, _)| tile.path()).collect();
         let tree = TileTree::resume(newest.size, edge.clone());
         let good = tree.is_ok_and(|tree| tree.root() == newest.root);
-        if !good && faults.is_empty() {
+        if !good && whole {
             let reason =
                 "together they do not give the root that was signed: one of them was altered".to_owned();
-            faults.push(AuditFault::Tile { name: names.join(", "), reason });
+            faults.add(AuditFault::Tile { name: names.join(", "), reason });
         }
         let edge = if good { edge } else { Vec::new() };
         let edge = edge.into_iter().map(|(tile, hashes)| (tile, Arc::new(hashes))).collect();
@@ -69,8 +75,10 @@ impl<'a> SignedTiles<'a> {
         if self.kept.len() <= place {
             self.kept.resize_with(place + 1, Vec::new);
         }
-        if let Some((_, known)) = self.kept[place].iter().find(|(kept, _)| *kept == index) {
-            return Ok(known.clone());
+        if let Some(at) = self.kept[place].iter().position(|(kept, _)| *kept == index) {
+            // The one used last is in front.
+            self.kept[place][..=at].rotate_right(1);
+            return Ok(self.kept[place][0].1.clone());
         }
         let above = Box::pin(self.tile(level + 1, index / u64::from(TILE))).await?;
         let offset = usize::try_from(index % u64::from(TILE)).unwrap_or(usize::MAX);
@@ -95,9 +103,7 @@ impl<'a> SignedTiles<'a> {
             Some(_) => bad(tile, "it was altered: it is not what was signed"),
             None => bad(tile, "it is missing or damaged"),
         };
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
-        }
+        self.faults.add_once(fault);
         Ok(None)
     }
 }

@@ -200,7 +200,7 @@ pub fn assert_linear(log: &[Entry], moves: &Moves) {
                 reads.entry(clue).or_default().push(sent);
             }
             Wish::Capture { .. } | Wish::Register { .. } | Wish::Erase(_) => {
-                assert_refusal(log, &by_command, sent);
+                assert_refusal(log, moves, &by_command, sent);
             }
         }
     }
@@ -281,8 +281,9 @@ fn assert_reads(clue: &str, versions: &[Version], reads: &[&Move], erasure: Opti
     }
 }
 
-/// A refusal of what has no clue yet needs its ground: the record was known, or the customer erased.
-fn assert_refusal(log: &[Entry], by_command: &BTreeMap<Uuid, &Move>, read: &Move) {
+/// A refusal of what has no clue yet needs its ground: the record was known, the customer erased, or
+/// somebody else has the number.
+fn assert_refusal(log: &[Entry], moves: &Moves, by_command: &BTreeMap<Uuid, &Move>, read: &Move) {
     let Outcome::Refused(code) = &read.outcome else {
         panic!("it is neither in the log nor refused: {read:#?}");
     };
@@ -297,7 +298,15 @@ fn assert_refusal(log: &[Entry], by_command: &BTreeMap<Uuid, &Move>, read: &Move
             let is_it = |entry: &&Entry| entry.kind == "customer.erased" && entry.stream.1 == *customer;
             log.iter().find(is_it).is_some_and(sent_in_time)
         }
-        (Wish::Register { .. }, "contact_taken") => true,
+        (Wish::Register { phone: wanted }, "contact_taken") => moves.0.iter().any(|other| {
+            let has = match &other.wish {
+                Wish::Register { phone } | Wish::Capture { phone, customer: None, .. } => phone == wanted,
+                _ => false,
+            };
+            has && other.command != read.command
+                && other.outcome == Outcome::Done
+                && other.sent <= read.answered
+        }),
         _ => false,
     };
     assert!(ground, "the refusal has no ground: {read:#?}");

@@ -28,6 +28,8 @@ pub struct Entry {
     pub kind: String,
     /// The command that it is an effect of.
     pub command: Uuid,
+    /// Who acted: `operator:<id>` or `system:<part>`.
+    pub actor: String,
     /// When the log took it.
     pub recorded_at: String,
     /// Whom it gives a clue to.
@@ -72,6 +74,7 @@ fn entry(event: &RecordedEvent) -> Entry {
         revision: event.revision.get(),
         kind: event.event_type.to_string(),
         command: event.metadata.command_id.to_string().parse().expect("an id"),
+        actor: event.metadata.actor.to_string(),
         recorded_at: written(event.recorded_at),
         to,
         customer,
@@ -118,6 +121,7 @@ fn line_entry(line: &Value) -> Entry {
         revision: number(&line["revision"]).expect("a revision"),
         kind,
         command: line["commandId"].as_str().and_then(|id| id.parse().ok()).expect("a command"),
+        actor: text(&line["actor"]).expect("an actor"),
         recorded_at: text(&line["recordedAt"]).expect("a time"),
         to,
         customer: captured.then(|| text(&data["customer_id"])).flatten(),

@@ -6,6 +6,7 @@
 
 mod linear;
 mod log;
+mod persons;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 pub use linear::{Moves, assert_linear};
 pub use log::{Entry, assert_sound, over_http, through_port};
+use persons::assert_persons;
 
 use super::PATIENCE;
 use super::clients::Observed;
@@ -67,14 +69,26 @@ pub async fn check(
     let http = over_http(server, &site.auditor.token).await;
     assert_eq!(http, log, "the log over HTTP is the log through the port");
     assert!(log.starts_with(&memory.log), "what was in the log at the last check is in it as it was");
+    assert_sent(&log, history, site);
     assert_acknowledged(&port, &log, &history[memory.looked_up..]).await;
     memory.looked_up = history.len();
     port.close().await;
     assert_linear(&log, &Moves::of(history, &site.people));
+    assert_persons(&log, history);
     assert_told(&log, followers).await;
     seal(&site.setting).await;
     verify(site).await;
     memory.log = log;
+}
+
+/// What operators did is what they sent; everything else the program did by itself.
+fn assert_sent(log: &[Entry], history: &[Observed], site: &Site) {
+    let sent: BTreeMap<Uuid, &str> =
+        history.iter().map(|observed| (observed.command.id, &*site.people[observed.command.by].id)).collect();
+    for entry in log.iter().filter(|entry| !entry.actor.starts_with("system:")) {
+        let by = entry.actor.strip_prefix("operator:");
+        assert!(by.is_some() && by == sent.get(&entry.command).copied(), "nobody sent {entry:?}");
+    }
 }
 
 /// Whatever was acknowledged is in the log where the acknowledgement said, and each command has its
@@ -161,18 +175,11 @@ async fn until(follower: &Follower, what: &str, mut enough: impl FnMut(&Told) ->
     panic!("a subscriber is not told {what}: it is at {last} on connection {connections}, {complaints:#?}")
 }
 
-/// Signs what the log holds now. The server may be at it, or somebody who was killed.
+/// Signs what the log holds now, or waits for the server to do it.
 async fn seal(setting: &Setting) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let output = setting.run(&["checkpoint"]).await;
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "cluestream checkpoint: {told}");
-        if !told.contains("another process is signing") {
-            return;
-        }
-        assert!(Instant::now() < deadline, "cluestream checkpoint: {told}");
-    }
+    let output = setting.run(&["checkpoint"]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cluestream checkpoint: {told}");
 }
 
 /// `cluestream verify --checkpoints`: the log is sound and is what was signed ever since, its root

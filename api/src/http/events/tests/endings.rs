@@ -4,7 +4,7 @@ use domain::envelope::Position;
 use domain::ports::ReadError;
 use serde_json::{Value, json};
 
-use super::world::{AUDITOR, BI, World, event, events, many, position};
+use super::world::{AUDITOR, BI, SALES_AUDITOR, World, event, events, many, position};
 use crate::http::tests::world::answer;
 
 /// The error of the last line, after checking that no line is an end.
@@ -51,6 +51,44 @@ async fn a_hole_that_the_store_does_not_see_is_seen() {
         }
         let lines = world.replay(AUDITOR, "types=clue.*").await;
         assert_eq!((&error(&lines)["code"], position(error(&lines))), (&json!("log_hole"), lost - 1));
+    }
+}
+
+#[tokio::test]
+async fn a_raw_replay_says_where_the_log_has_nothing_and_goes_on() {
+    for lost in [1..=1, 7..=7, 20..=20, 3..=30, 1..=39] {
+        let world = World::new().await;
+        world.log.append(many(40));
+        lost.clone().for_each(|position| world.log.lose(position));
+        let (lines, in_order) = world.open(AUDITOR, "raw=true").await.rest().await;
+        assert!(in_order && position(&lines.last().unwrap()["end"]) == 40, "{lines:?}");
+        let missing = lines.iter().filter_map(|line| {
+            let count = line.get("missing")?.as_i64()?;
+            Some((position(line), count))
+        });
+        let missing: Vec<i64> = missing.flat_map(|(until, count)| until - count + 1..=until).collect();
+        assert_eq!(missing, lost.clone().collect::<Vec<_>>());
+        let told: Vec<i64> = events(&lines).map(position).collect();
+        assert_eq!(told, (1..=40).filter(|position| !lost.contains(position)).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_raw_replay_has_an_unreadable_event_as_it_is_stored() {
+    let version =
+        domain::RecordedEvent { event_version: "x".into(), ..event("clue.won", Some("sales"), "{}") };
+    for broken in [event("clue.won", Some("sales"), "no JSON"), version] {
+        let world = World::new().await;
+        world.log.append(many(3).chain([broken.clone()]).chain(many(3)));
+        for who in [AUDITOR, SALES_AUDITOR] {
+            let lines = world.replay(who, "raw=true").await;
+            assert_eq!(events(&lines).map(position).collect::<Vec<_>>(), (1..=7).collect::<Vec<_>>());
+            assert!(lines[3]["unreadable"].is_string() && lines[3].get("data").is_none(), "{lines:?}");
+            let stored = (&lines[3]["payload"], &lines[3]["version"]);
+            assert_eq!(stored, (&json!(broken.payload), &json!(broken.event_version)));
+        }
+        let others = world.replay(AUDITOR, "raw=true&types=team.*").await;
+        assert_eq!(events(&others).count(), 6);
     }
 }
 
