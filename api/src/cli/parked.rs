@@ -58,11 +58,11 @@ pub(super) async fn retry(projections: &Projections, name: Option<&str>) -> Resu
     loop {
         let parked = projections.parked(name, MOST).await.map_err(projections::RunError::from)?;
         let keys: BTreeSet<_> = parked.into_iter().map(|event| (event.projector, event.key)).collect();
-        let mut fresh = keys.difference(&tried).cloned().collect::<Vec<_>>();
+        let fresh: Vec<_> = keys.difference(&tried).cloned().collect();
         if fresh.is_empty() {
             return Ok(lines);
         }
-        for (model, key) in fresh.drain(..) {
+        for (model, key) in fresh {
             let left = projections.retry_parked(&model, &key).await?;
             lines.push(format!("{model}\t{key}\t{left} left"));
             tried.insert((model, key));

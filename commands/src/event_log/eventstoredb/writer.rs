@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use domain::ids::CommandId;
 use domain::ports::ReadError;
 use domain::{Instant, Position};
-use eventstore::EventData;
 
 use super::super::append::{Append, AppendError, StoredCommand};
 use super::super::writer::{Backend, BatchError, Committed};
@@ -61,7 +60,7 @@ impl<R: Replica> EventStoreWriter<R> {
         fail::fail_point!("log.staged");
         let appended = match events {
             Ok(events) if events.is_empty() => return self.settle_without_events(committed).await,
-            Ok(events) => self.append(committed.base, events).await,
+            Ok(events) => self.source.append(committed.base, events).await,
             Err(reason) => Err(AppendFailure::Unfit(reason)),
         };
         fail::fail_point!("log.in-stream");
@@ -112,10 +111,6 @@ impl<R: Replica> EventStoreWriter<R> {
             tokio::time::sleep(UNDECIDED).await;
         }
         Ok(())
-    }
-
-    async fn append(&mut self, head: Position, events: Vec<EventData>) -> Result<(), AppendFailure> {
-        self.source.append(head, events).await
     }
 
     /// The server recognises events by their ids, so the append that it confirms may be one that counted

@@ -21,7 +21,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolCopyExt, PgPoolOptions, PgR
 use sqlx::{PgExecutor, Row};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
-use super::stored::{OUTSIDE, number, text};
+use super::stored::{OUTSIDE, StoredRow, number, outside, stored, stream_of, text};
 use super::stream::{StreamRepository, recorded, wrapped_key};
 use super::writer::{Appender, Backend, start};
 use super::{EventLog, Outside, dense};
@@ -110,7 +110,7 @@ const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_t
 
 /// Reads a row of [`COLUMNS`]. Their types are those of the schema: they are not compared row by row.
 fn event(row: &PgRow) -> Result<RecordedEvent, ReadError> {
-    let position = Position::new(stored_number(row, 0));
+    let position = Position::new(number(row.integer(0)));
     let read = || {
         Ok::<_, sqlx::Error>((
             StreamId::stored(row.try_get_unchecked(1)?, row.try_get_unchecked(2)?),
@@ -147,32 +147,14 @@ fn copied_number(field: Option<&[u8]>) -> Result<i64, Malformed> {
     field.map(read).transpose().map(number)
 }
 
-/// Reads a row of [`COLUMNS`] as it is stored.
-fn stored(row: &PgRow) -> StoredEvent {
-    StoredEvent {
-        position: Position::new(stored_number(row, 0)),
-        aggregate_type: stored_text(row, 1),
-        aggregate_id: stored_text(row, 2),
-        sequence: Revision::new(stored_number(row, 3)),
-        event_type: stored_text(row, 4),
-        event_version: stored_text(row, 5),
-        recorded_at: Instant::from_micros(stored_number(row, 6)),
-        payload: stored_text(row, 7),
-        metadata: stored_text(row, 8),
+impl StoredRow for PgRow {
+    fn bytes(&self, index: usize) -> Option<&[u8]> {
+        self.try_get_unchecked(index).ok().flatten()
     }
-}
 
-fn stored_text(row: &PgRow, index: usize) -> Box<str> {
-    text(row.try_get_unchecked(index).ok().flatten())
-}
-
-fn stored_number(row: &PgRow, index: usize) -> i64 {
-    number(row.try_get_unchecked(index).ok().flatten())
-}
-
-/// The stream that these two columns name.
-fn stream_of(row: &PgRow, index: usize) -> StreamId {
-    StreamId::stored(&stored_text(row, index), &stored_text(row, index + 1))
+    fn integer(&self, index: usize) -> Option<i64> {
+        self.try_get_unchecked(index).ok().flatten()
+    }
 }
 
 /// Reads a tuple of [`COLUMNS`] as it is stored.
@@ -359,7 +341,6 @@ impl EventLog for PostgresLog {
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable)?;
-        let outside = |row| Outside { position: stored_number(row, 0), stream: stream_of(row, 1) };
         Ok(rows.iter().map(outside).collect())
     }
 

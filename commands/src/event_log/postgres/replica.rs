@@ -11,9 +11,10 @@ use sqlx::{Executor, Row};
 use super::super::append::Append;
 use super::super::columns::Columns;
 use super::super::eventstoredb::{Entry, Outcome, Replica, Staged};
+use super::super::stored::stored;
 use super::super::writer::{Backend, BatchError};
 use super::writer::{PgWriter, in_time};
-use super::{SOURCE, page, stored};
+use super::{SOURCE, page};
 
 #[async_trait]
 impl Replica for PgWriter {

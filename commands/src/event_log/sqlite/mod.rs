@@ -19,7 +19,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Row, SqliteExecutor};
 
 use super::append::{KeyHolder, StoredCommand, UniqueKey, WrappedKey};
-use super::stored::{OUTSIDE, number, text};
+use super::stored::{OUTSIDE, StoredRow, number, outside, stored, stream_of};
 use super::stream::{StreamRepository, recorded};
 use super::writer::{Appender, Backend, start};
 use super::{EventLog, Outside, dense};
@@ -128,7 +128,7 @@ async fn read_head(readers: &SqlitePool) -> Result<Head, ReadError> {
 /// Reads a row of `events`: position, type, id, sequence, event type, version, recorded_at,
 /// payload, metadata.
 fn event(row: &SqliteRow) -> Result<RecordedEvent, ReadError> {
-    let position = Position::new(stored_number(row, 0));
+    let position = Position::new(number(row.integer(0)));
     let read = || {
         Ok::<_, sqlx::Error>((
             StreamId::stored(row.try_get_unchecked(1)?, row.try_get_unchecked(2)?),
@@ -144,32 +144,14 @@ fn event(row: &SqliteRow) -> Result<RecordedEvent, ReadError> {
     recorded(position, stream, revision, kind, recorded_at, payload, metadata)
 }
 
-/// The same row as it is stored.
-fn stored(row: &SqliteRow) -> StoredEvent {
-    StoredEvent {
-        position: Position::new(stored_number(row, 0)),
-        aggregate_type: stored_text(row, 1),
-        aggregate_id: stored_text(row, 2),
-        sequence: Revision::new(stored_number(row, 3)),
-        event_type: stored_text(row, 4),
-        event_version: stored_text(row, 5),
-        recorded_at: Instant::from_micros(stored_number(row, 6)),
-        payload: stored_text(row, 7),
-        metadata: stored_text(row, 8),
+impl StoredRow for SqliteRow {
+    fn bytes(&self, index: usize) -> Option<&[u8]> {
+        self.try_get_unchecked(index).ok().flatten()
     }
-}
 
-fn stored_text(row: &SqliteRow, index: usize) -> Box<str> {
-    text(row.try_get_unchecked(index).ok().flatten())
-}
-
-fn stored_number(row: &SqliteRow, index: usize) -> i64 {
-    number(row.try_get(index).ok().flatten())
-}
-
-/// The stream that these two columns name.
-fn stream_of(row: &SqliteRow, index: usize) -> StreamId {
-    StreamId::stored(&stored_text(row, index), &stored_text(row, index + 1))
+    fn integer(&self, index: usize) -> Option<i64> {
+        self.try_get(index).ok().flatten()
+    }
 }
 
 const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
@@ -297,7 +279,6 @@ impl EventLog for SqliteLog {
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable)?;
-        let outside = |row| Outside { position: stored_number(row, 0), stream: stream_of(row, 1) };
         Ok(rows.iter().map(outside).collect())
     }
 

@@ -12,9 +12,10 @@ use sqlx::{Executor, Row};
 use super::super::append::Append;
 use super::super::columns::Columns;
 use super::super::eventstoredb::{Entry, Outcome, Replica, Staged};
+use super::super::stored::stored;
 use super::super::writer::{Backend, BatchError};
 use super::writer::{SqliteWriter, batch_error, chunks, lay_down, places};
-use super::{BUSY, COLUMNS, SOURCE, page, stored};
+use super::{BUSY, COLUMNS, SOURCE, page};
 
 /// How long to wait before looking again whether other writers are done.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
