@@ -4,7 +4,8 @@
 //! at least that; changes of one model come in the order of positions. Deliberately absent: rows.
 //! A watcher asks the model with its own [`crate::Viewer`], so that a subscription can never show
 //! more than a query. Whoever lags behind the broadcast reads the rows whose position is higher
-//! than the last that it saw.
+//! than the last that it saw; so does whoever was told up to a position before [`Changes::since`], for
+//! another process kept the model until then and told nobody here.
 
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct ChangedRow {
 pub struct Changes {
     /// The read model.
     pub model: &'static str,
+    /// Where this process took the model over: it told of everything behind that.
+    pub since: Position,
     /// How far it is now.
     pub position: Position,
     /// The rows, in the order of their ids.

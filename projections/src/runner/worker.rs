@@ -26,6 +26,8 @@ pub(crate) struct Worker {
     inner: Arc<Inner>,
     model: Arc<Model>,
     lease: Lease,
+    /// Where it was when it was taken over.
+    since: Position,
     checkpoint: Checkpoint,
     /// How many events the next step takes; shrinks to find an event that the database refuses.
     limit: usize,
@@ -60,6 +62,7 @@ impl Worker {
             inner: Arc::clone(inner),
             model: Arc::clone(model),
             lease,
+            since: checkpoint.position,
             checkpoint,
             limit: config.batch,
             // What a crash may have left. PostgreSQL's own vacuum comes to it by itself.
@@ -141,7 +144,8 @@ impl Worker {
         let mut rows = applied.changes;
         if !rows.is_empty() {
             rows.sort_by(|a, b| a.id.cmp(&b.id));
-            let changes = Changes { model: name, position: self.checkpoint.position, rows: rows.into() };
+            let (since, position) = (self.since, self.checkpoint.position);
+            let changes = Changes { model: name, since, position, rows: rows.into() };
             // Nobody listening is no failure.
             let _ = self.inner.changes.send(changes);
         }

@@ -3,10 +3,11 @@
 //! Guarantees: a change is told after the list shows it, in the order of positions; a subscriber
 //! that gives the position of the last change that it saw misses none of the rows that it may see;
 //! what is told is what a query at that moment would show. A subscriber that lags reads the list
-//! instead of a queue, so that nobody's slowness costs memory.
+//! instead of a queue, so that nobody's slowness costs memory. A process that does not keep the list
+//! looks at it once a second, and when it takes it over: no change is missed as the keeping goes on to it.
 //!
-//! Deliberately absent: after a gap, clues that left the caller's view meanwhile are not named; the
-//! list has them no more.
+//! Deliberately absent: after a gap, and while another process keeps the list, clues that left the
+//! caller's view meanwhile are not named; the list has them no more.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use projections::clue_list::{ClueItem, ClueList};
 use projections::read::Holding;
 use projections::{ChangedRow, Changes, Viewer, WaitError};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::{Instant, sleep_until};
 
 use super::types::ClueNode;
 use crate::graphql::error::ApiError;
@@ -91,6 +93,8 @@ struct Watcher {
     told_of_leaving: domain::Position,
     /// Whether rows behind that may have been missed.
     behind: bool,
+    /// When the list is looked at if nobody tells of it.
+    look_at: Instant,
     waiting: VecDeque<ClueChange>,
 }
 
@@ -144,6 +148,7 @@ impl Watcher {
             told,
             told_of_leaving: told,
             behind: true,
+            look_at: Instant::now() + POLL,
             waiting: VecDeque::new(),
         })
     }
@@ -159,12 +164,12 @@ impl Watcher {
             }
             tokio::select! {
                 changes = self.changes.recv() => match changes {
-                    Ok(changes) if changes.model == ClueList::NAME => self.tell(&changes).await?,
+                    Ok(changes) if changes.model == ClueList::NAME => self.hear(&changes).await?,
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => self.behind = true,
                     Err(RecvError::Closed) => return Ok(None),
                 },
-                () = tokio::time::sleep(POLL) => self.behind = true,
+                () = sleep_until(self.look_at) => self.behind = true,
             }
         }
     }
@@ -185,6 +190,7 @@ impl Watcher {
         let services = Arc::clone(&self.session.services);
         let (items, covered) = services.clues.changed_since(&viewer, self.told, CATCH_UP).await?;
         self.behind = covered > self.told;
+        self.look_at = Instant::now() + POLL;
         let before = std::mem::replace(&mut self.told, covered);
         let mut rows = Vec::new();
         for item in items {
@@ -203,6 +209,16 @@ impl Watcher {
         }
         self.waiting.extend(resumable(before, rows));
         Ok(())
+    }
+
+    /// Tells the rows of one commit, after those that were committed elsewhere before it.
+    async fn hear(&mut self, changes: &Changes) -> Result<(), ApiError> {
+        self.behind = self.told < changes.since;
+        while self.behind && self.waiting.len() < CATCH_UP {
+            self.catch_up().await?;
+        }
+        // Whoever lags by more goes on reading, and comes to the rows of this commit in the end.
+        if self.behind { Ok(()) } else { self.tell(changes).await }
     }
 
     /// Tells the rows of one commit.
@@ -236,6 +252,7 @@ impl Watcher {
             });
         }
         self.waiting.extend(resumable(self.told, told));
+        self.look_at = Instant::now() + POLL;
         self.told = self.told.max(changes.position);
         self.told_of_leaving = self.told_of_leaving.max(changes.position);
         Ok(())
@@ -282,10 +299,77 @@ fn works(viewer: &Viewer, item: &ClueItem) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use domain::operator::Role;
     use serde_json::json;
+    use tokio::sync::broadcast;
 
     use super::*;
     use crate::graphql::tests::world::World;
+
+    /// A manager's watcher that has read the list before it had the clue, and hears what the test tells it.
+    async fn who_heard_nothing(
+        world: &World,
+        clue: &serde_json::Value,
+    ) -> (Watcher, broadcast::Sender<Changes>) {
+        let manager = world.who(Role::Manager);
+        world
+            .data(
+                manager,
+                "query C($at: Position) { clueCount(atLeast: $at) { count } }",
+                json!({ "at": clue["position"] }),
+            )
+            .await;
+        let start = Some(Position(domain::Position::ZERO));
+        let mut watcher = Watcher::new(&world.session(manager), View::List, start, None).await.unwrap();
+        let (tell, changes) = broadcast::channel(8);
+        (watcher.behind, watcher.changes) = (false, changes);
+        (watcher, tell)
+    }
+
+    async fn told(watcher: &mut Watcher) -> serde_json::Value {
+        let told = tokio::time::timeout(Duration::from_secs(20), watcher.next()).await;
+        json!(told.expect("a change is told").ok().flatten().unwrap().clue_id.0)
+    }
+
+    #[tokio::test]
+    async fn what_another_process_kept_before_this_one_took_the_list_over_is_told_first() {
+        let world = World::new().await;
+        let before = world.pooled("13800138500").await;
+        let since = position(&before);
+        let clue = world.pooled("13800138501").await;
+        let (mut watcher, tell) = who_heard_nothing(&world, &clue).await;
+        tell.send(Changes { model: ClueList::NAME, since, position: position(&clue), rows: [].into() })
+            .unwrap();
+        assert_eq!(told(&mut watcher).await, before["clueId"]);
+        assert_eq!(told(&mut watcher).await, clue["clueId"]);
+        world.end().await;
+    }
+
+    #[tokio::test]
+    async fn the_list_of_another_process_is_looked_at_however_much_this_one_tells_of_others() {
+        let world = World::new().await;
+        let clue = world.pooled("13800138500").await;
+        let (mut watcher, tell) = who_heard_nothing(&world, &clue).await;
+        let noise = tokio::spawn(async move {
+            let changes = Changes {
+                model: "history",
+                since: domain::Position::ZERO,
+                position: domain::Position::ZERO,
+                rows: [].into(),
+            };
+            let mut often = tokio::time::interval(POLL / 4);
+            while tell.send(changes.clone()).is_ok() {
+                often.tick().await;
+            }
+        });
+        assert_eq!(told(&mut watcher).await, clue["clueId"]);
+        noise.abort();
+        world.end().await;
+    }
+
+    fn position(answer: &serde_json::Value) -> domain::Position {
+        domain::Position::new(answer["position"].as_str().unwrap().parse().unwrap())
+    }
 
     #[tokio::test]
     async fn a_clue_that_leaves_is_named_also_when_the_list_was_read_before_the_word_of_it_came() {

@@ -148,7 +148,8 @@ async fn assert_acknowledged(port: &Arc<dyn EventLog>, log: &[Entry], history: &
 async fn assert_told(log: &[Entry], followers: &Followers) {
     let head = log.last().map_or(0, |entry| entry.position);
     let all: Vec<i64> = (1..=head).collect();
-    let told = until(&followers.log, "the log to its end", |told| told.last >= head).await;
+    let short = |told: &Told| (told.last < head).then(|| format!("the log to its end at {head}"));
+    let told = until(&followers.log, short).await;
     assert!(told.complaints.is_empty(), "a subscriber of the log: {:#?}", told.complaints);
     assert_eq!(told.positions, all, "a subscriber of the log is told each position once and in order");
 
@@ -158,20 +159,23 @@ async fn assert_told(log: &[Entry], followers: &Followers) {
     }
     let behind = |told: &Told| {
         let known = |clue: &str| told.clues.get(clue).copied().unwrap_or_default();
-        last.iter().find(|(clue, at)| known(clue) < **at).map(|(clue, at)| format!("clue {clue} at {at}"))
+        let (clue, at) = last.iter().find(|(clue, at)| known(clue) < **at)?;
+        Some(format!("the last change of clue {clue}, at {at}, but one at {}", known(clue)))
     };
-    let told = until(&followers.clues, "the last change of every clue", |told| behind(told).is_none()).await;
+    let told = until(&followers.clues, behind).await;
     assert!(told.complaints.is_empty(), "a subscriber of the list of clues: {:#?}", told.complaints);
 }
 
-async fn until(follower: &Follower, what: &str, mut enough: impl FnMut(&Told) -> bool) -> Told {
+/// Waits until nothing is missing of what a subscriber was told.
+async fn until(follower: &Follower, mut missing: impl FnMut(&Told) -> Option<String>) -> Told {
     let mut told = follower.told();
-    let reached = async { told.wait_for(|told| enough(told)).await.map(|told| told.clone()) };
+    let reached = async { told.wait_for(|told| missing(told).is_none()).await.map(|told| told.clone()) };
     if let Ok(Ok(told)) = timeout_at(Instant::now() + PATIENCE, reached).await {
         return told;
     }
     let told = told.borrow();
     let (last, complaints, connections) = (told.last, &told.complaints, told.connections);
+    let what = missing(&told).unwrap_or_default();
     panic!("a subscriber is not told {what}: it is at {last} on connection {connections}, {complaints:#?}")
 }
 
