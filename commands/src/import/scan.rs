@@ -119,16 +119,9 @@ impl<R: Read> Rows<R> {
     fn fill(&mut self) -> io::Result<()> {
         self.buffer.drain(..self.start);
         self.start = 0;
-        let length = self.buffer.len();
-        self.buffer.resize(length + CHUNK, 0);
-        let read = loop {
-            match self.input.read(&mut self.buffer[length..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
-        self.ended = read? == 0;
+        self.buffer.reserve(CHUNK);
+        let read = self.input.by_ref().take(CHUNK as u64).read_to_end(&mut self.buffer)?;
+        self.ended = read == 0;
         Ok(())
     }
 
