@@ -6,7 +6,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use domain::Position;
 use tokio::sync::watch;
@@ -19,7 +18,6 @@ use crate::clock::SharedClock;
 
 /// How often a commit is tried while the store does not answer, with a growing pause between.
 const ATTEMPTS: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 50 });
 
 /// One connection that commits batches, and what it needs to answer them.
 pub(super) struct Lane<B> {
@@ -122,7 +120,7 @@ impl<B: Backend> Lane<B> {
 
     /// Commits a batch; `attempt` is how many attempts count as made, this one included.
     async fn attempt(&mut self, appends: &[&Append], mut attempt: u32) -> Result<Vec<Appended>, BatchError> {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = B::FIRST_PAUSE;
         loop {
             fail::fail_point!("log.before-commit");
             let lost = match self.backend.commit(appends, self.clock.now()).await {

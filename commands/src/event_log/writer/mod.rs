@@ -42,6 +42,8 @@ const LONGEST_GAP: Duration = Duration::from_millis(50);
 pub(super) trait Backend: Send + 'static {
     /// Bytes of events after which a commit takes no more appends.
     const MAX_BYTES: usize = 1 << 20;
+    /// Pause before a commit is tried again when the store does not answer.
+    const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
     /// Commits the batch in one transaction, in this order. The first event gets the position
     /// behind the returned base.

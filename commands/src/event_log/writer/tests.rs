@@ -52,6 +52,8 @@ impl Store {
 
 #[async_trait]
 impl Backend for Store {
+    const FIRST_PAUSE: Duration = Duration::ZERO;
+
     async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
         self.called()?;
         self.with(|state| state.came.extend(batch.iter().map(|append| append.command.id)));
