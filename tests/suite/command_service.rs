@@ -19,10 +19,12 @@ use domain::personal::Personal;
 use domain::ports::Unsealer;
 use domain::values::ContactKind;
 use domain::{Event, Instant, RecordedEvent};
+use futures::FutureExt;
 use futures::future::join_all;
 use tests::clock::ManualClock;
 use tests::given::{Person, World, id, parse};
 use tests::stores::{Store, key_material};
+use tokio::task::unconstrained;
 
 on_every_backend! {
     of_many_concurrent_claims_one_wins_and_every_loser_is_recorded_with_the_winner,
@@ -36,6 +38,7 @@ on_every_backend! {
     two_processes_working_one_clue_lose_no_update,
     a_decision_rests_on_what_another_process_did_before,
     an_abandoned_command_is_done_and_leaves_no_stale_state,
+    whoever_goes_away_before_there_is_a_place_in_the_queue_has_done_nothing,
     nobody_works_clues_of_others_and_the_suspended_do_nothing,
     a_former_owner_waits_for_the_cooldown,
     an_erased_customer_cannot_be_read_nor_changed_and_frees_the_phone,
@@ -269,6 +272,28 @@ async fn an_abandoned_command_is_done_and_leaves_no_stale_state(store: Store) {
     assert!(world.done(&context, &step).await.revision >= Revision::new(3));
     let next = WorkClue { clue_id, step: ClueStep::MoveStage(parse("negotiating")) };
     assert_eq!(world.done(&world.operator(agent), &next).await.revision, Revision::new(4));
+}
+
+async fn whoever_goes_away_before_there_is_a_place_in_the_queue_has_done_nothing(store: Store) {
+    let world = world(&store).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, _) = world.owned_clue("13800138000", agent).await;
+    let step = |to: &str| WorkClue { clue_id, step: ClueStep::MoveStage(parse(to)) };
+    let (log, before) = (world.service.log(), all(world.service.log()).await.len());
+    let mut places = Vec::new();
+    // All that there are, in one go.
+    while let Some(place) = unconstrained(log.appender().permit()).now_or_never() {
+        places.push(place.unwrap());
+    }
+    {
+        let (context, step) = (world.operator(agent), step("contacted"));
+        let mut command = Box::pin(world.service.execute(&context, &step));
+        assert!(futures::poll!(&mut command).is_pending(), "it waits for a place");
+    }
+    drop(places);
+    let other = world.done(&world.operator(agent), &step("negotiating")).await;
+    assert_eq!(other.revision, Revision::new(3), "what was never handed in is not built upon");
+    assert_eq!(all(log).await.len(), before + 1);
 }
 
 async fn nobody_works_clues_of_others_and_the_suspended_do_nothing(store: Store) {
