@@ -2,6 +2,10 @@
 
 CARGO ?= cargo
 APT := DEBIAN_FRONTEND=noninteractive apt-get
+# The program is tested with its fail points, so that it is built once. None does anything until it is armed.
+TESTED := --locked --features api/fail-points
+# Many tests wait more than they work.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 .PHONY: demo test torture test-eventstore bench lint setup
 
@@ -9,14 +13,14 @@ demo: setup ## Build the program and start it with a sample month on the embedde
 	$(CARGO) run --profile demo --locked --bin cluestream -- demo
 
 test: setup-test lint ## Formats, lints and tests everything, on SQLite and PostgreSQL
-	$(CARGO) run --quiet --locked --bin with-postgres -- $(CARGO) test --workspace --locked --no-fail-fast
+	$(CARGO) run --quiet $(TESTED) --bin with-postgres -- $(CARGO) test --workspace $(TESTED) --no-fail-fast
 
 test-eventstore: setup-test ## The suite of the log on the live EventStoreDB that EVENTSTORE_TEST_URL names
 	@test -n "$$EVENTSTORE_TEST_URL" || { echo "Set EVENTSTORE_TEST_URL, such as esdb://admin:changeit@localhost:2113?tls=false"; exit 1; }
 	$(CARGO) test --locked -p tests --test suite eventstore
 
 torture: setup-test ## Faults with random seeds for SECONDS; SEED, STORE, LENGTH, ROUNDS: see docs/faults.md
-	$(CARGO) run --quiet --locked --bin torture
+	$(CARGO) run --quiet $(TESTED) --bin torture
 
 lint:
 	$(CARGO) fmt --all --check

@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
     let _server = if std::env::var_os("TEST_POSTGRES_URL").is_some() {
         None
     } else {
-        match Cluster::start(&[]) {
+        match Cluster::passing() {
             Ok(server) => {
                 let (host, port) = (server.options().get_host(), server.options().get_port());
                 drop(connect_patiently(server.options()).await);
