@@ -1,5 +1,6 @@
-//! What the program keeps in memory while a long log is replayed, rebuilt and verified. It must not
-//! grow with the log: the same work is measured on a log of a fifth of the length.
+//! What the program keeps in memory while its read models take in a long log, and while that is
+//! replayed, rebuilt and verified. It must not grow with the log: the same work is measured on a log of a
+//! fifth of the length.
 //!
 //! The program runs as a process of its own: this binary, which is the program when it is told so.
 
@@ -20,6 +21,8 @@ use crate::report::Report;
 const PROGRAM: &str = "BENCH_IS_THE_PROGRAM";
 /// Lengths of the log, the shorter one first.
 const LENGTHS: [i64; 2] = [1_000_000, 5_000_000];
+/// How long the auditor's token is good for, in seconds: longer than all of it takes.
+const LIFETIME: &str = "86400";
 /// How often the memory of a process is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -38,11 +41,12 @@ pub async fn run(report: &mut Report) {
         let mut record = |work: &str, mib: f64| {
             report.record(&format!("peak memory, {work}"), &contender, "MiB", mib);
         };
+        record("read models follow", program.follow().await);
         record("replay over HTTP", program.replay().await);
         record("rebuild", program.peak_of(&["rebuild", "clue_list"]).await);
         record("verify", program.peak_of(&["verify"]).await);
     }
-    for work in ["replay over HTTP", "rebuild", "verify"] {
+    for work in ["read models follow", "replay over HTTP", "rebuild", "verify"] {
         let section = format!("peak memory, {work}");
         report.ratio(&section, &named(LENGTHS[0]), &named(LENGTHS[1]), Some(0.8));
     }
@@ -56,16 +60,21 @@ fn named(length: i64) -> String {
 struct Program {
     database: PgConnectOptions,
     folder: TempDir,
+    /// Of an auditor.
+    token: String,
 }
 
 impl Program {
     async fn on(cluster: &Cluster) -> Self {
         let database = cluster.database("long").await;
-        let program = Self { database, folder: tempfile::tempdir().expect("a folder") };
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut program = Self { database, folder, token: String::new() };
         program.output(&["keys", "init"]);
         program.output(&["migrate"]);
         let line = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lines/used-car-sales.toml"));
         program.output(&["line", "apply", &line.display().to_string()]);
+        let auditor = program.output(&["user", "add", "Auditor", "--role", "auditor"]);
+        program.token = program.output(&["token", &auditor, "--lifetime", LIFETIME]);
         program
     }
 
@@ -105,37 +114,46 @@ impl Program {
         }
     }
 
+    /// The most memory that a server had while every read model took in the log, in MiB.
+    async fn follow(&self) -> f64 {
+        self.peak_of_server(|address| async move {
+            loop {
+                let ready = reqwest::get(format!("{address}/readyz")).await.expect("an answer");
+                let said = ready.text().await.expect("what is behind");
+                let models = said.matches(" events, ").count();
+                if models > 0 && said.matches("\"0 events, ").count() == models {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        })
+        .await
+    }
+
     /// The most memory that a server had while an auditor read the whole log, in MiB.
     async fn replay(&self) -> f64 {
-        let auditor = self.output(&["user", "add", "Auditor", "--role", "auditor"]);
-        let token = self.output(&["token", &auditor]);
-        let mut server = self.command(&["serve", "--roles", "api,projections"]).spawn().expect("it starts");
-        let address = listening(&mut server);
-        let replay = async {
-            let get = |path: &str| {
-                reqwest::Client::new().get(format!("{address}{path}")).bearer_auth(&token).send()
-            };
-            let head = loop {
-                // Until the read models know the auditor.
-                let answer = get("/events").await.expect("an answer");
-                if answer.status().is_success() {
-                    break answer;
-                }
-                tokio::time::sleep(LOOK).await;
-            };
-            let mut lines = head.bytes_stream();
+        self.peak_of_server(|address| async move {
+            let request = reqwest::Client::new().get(format!("{address}/events")).bearer_auth(&self.token);
+            let answer = request.send().await.expect("an answer").error_for_status().expect("the log");
+            let mut chunks = answer.bytes_stream();
             let mut last = Vec::new();
-            while let Some(chunk) = lines.next().await {
+            while let Some(chunk) = chunks.next().await {
                 last = chunk.expect("the reply goes on").to_vec();
             }
             assert!(String::from_utf8_lossy(&last).contains(r#"{"end":"#), "the reply is whole");
-        };
-        let mut replay = std::pin::pin!(replay);
+        })
+        .await
+    }
+
+    /// The most memory that a server had while it did something for somebody, in MiB.
+    async fn peak_of_server<F: Future<Output = ()>>(&self, work: impl FnOnce(String) -> F) -> f64 {
+        let mut server = self.command(&["serve", "--roles", "api,projections"]).spawn().expect("it starts");
+        let mut work = std::pin::pin!(work(listening(&mut server)));
         let mut peak: f64 = 0.0;
         loop {
             peak = peak.max(memory(&server));
             tokio::select! {
-                () = &mut replay => break,
+                () = &mut work => break,
                 () = tokio::time::sleep(LOOK) => {}
             }
         }

@@ -62,6 +62,9 @@ pub trait EventLog: EventReader {
     /// The wrapped data keys of these people, those that exist.
     async fn data_keys(&self, subjects: &[SubjectId]) -> Result<Vec<WrappedKey>, ReadError>;
 
+    /// The wrapped data key of one person, whoever it is; `None` when nobody has any.
+    async fn any_data_key(&self) -> Result<Option<WrappedKey>, ReadError>;
+
     /// Up to `limit` streams whose revisions are not dense from 1.
     async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError>;
 

@@ -186,11 +186,13 @@ impl Sealer {
             return Ok(Sealed::Already(size));
         }
         self.grow(&mut tree, until).await?;
+        fail::fail_point!("proof.tiles-written");
         let (new_size, new_root) = (tree.size(), tree.root());
         let proof = Nodes::of(&*place, new_size).proof(&consistency(size, new_size)?).await?;
         verify_consistency(size, root, new_size, new_root, &proof)?;
         let note = Checkpoint::sign(new_size, new_root, &self.signer);
         place.add(&history::name(new_size), note.clone().into_bytes()).await?;
+        fail::fail_point!("proof.signed");
         place.put(vec![(NEWEST.to_owned(), note.into_bytes())]).await?;
         self.tidy(size, new_size).await;
         self.tree = Some(tree);

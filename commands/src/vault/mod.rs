@@ -12,14 +12,12 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Instant;
-use domain::envelope::Position;
 use domain::ids::SubjectId;
 use domain::ports::{KeyRing, ReadError, UnsealError, Unsealer};
 use lru::LruCache;
@@ -32,8 +30,6 @@ pub use keys::{DataKey, KeyMaterial, MasterKey, Pepper};
 use seal::Ring;
 pub(crate) use seal::seal;
 
-/// Events that are searched for people at once.
-const CHECKED_EVENTS: usize = 256;
 /// Data keys kept in memory.
 const CACHED_KEYS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 /// How long a key stays in memory: another process may have destroyed it.
@@ -60,24 +56,14 @@ impl Vault {
         PepperedIndex::new(&self.material.pepper)
     }
 
-    /// Whether the master keys are those that this log's data keys were wrapped with, by the first
-    /// person in it who was not erased. Another master key would seal new people's data beside data
-    /// that it cannot open.
+    /// Whether the master keys are those that this log's data keys were wrapped with. Another master key
+    /// would seal new people's data beside data that it cannot open.
     ///
     /// # Errors
     /// When the log does not answer.
     pub async fn opens(&self) -> Result<bool, ReadError> {
-        let mut after = Position::ZERO;
-        loop {
-            let events = self.log.read(after, CHECKED_EVENTS).await?;
-            let Some(last) = events.last() else { return Ok(true) };
-            after = last.position;
-            let subjects: BTreeSet<SubjectId> = events.iter().filter_map(|e| e.metadata.subject).collect();
-            let subjects: Vec<SubjectId> = subjects.into_iter().collect();
-            if let Some(stored) = self.log.data_keys(&subjects).await?.first() {
-                return Ok(self.material.unwrap(stored).is_ok());
-            }
-        }
+        let any = self.log.any_data_key().await?;
+        Ok(any.is_none_or(|stored| self.material.unwrap(&stored).is_ok()))
     }
 
     /// A new data key for a person who appears for the first time. It becomes real with the append

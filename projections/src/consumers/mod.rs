@@ -326,7 +326,9 @@ impl Consumers {
         let mut tx = self.begin().await?;
         let moved = tx.execute(&sql, &params).await? == 1;
         let (consumer, holder) = self.load(&mut tx, name).await?;
+        fail::fail_point!("consumer.before-commit");
         tx.commit().await?;
+        fail::fail_point!("consumer.after-commit");
         if moved {
             return Ok(consumer);
         }

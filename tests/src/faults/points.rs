@@ -37,7 +37,7 @@ const fn only(backend: Backend, name: &'static str, often: u64) -> Point {
 }
 
 /// Every fail point.
-pub const POINTS: [Point; 17] = [
+pub const POINTS: [Point; 21] = [
     point("log.batch-taken", PassedBy::Server, 30),
     point("log.before-commit", PassedBy::Server, 30),
     only(Backend::Sqlite, "log.keys-stored", 30),
@@ -49,6 +49,10 @@ pub const POINTS: [Point; 17] = [
     point("command.before-reply", PassedBy::Server, 40),
     point("projection.before-commit", PassedBy::Server, 30),
     point("projection.after-commit", PassedBy::Server, 30),
+    point("consumer.before-commit", PassedBy::Server, 5),
+    point("consumer.after-commit", PassedBy::Server, 5),
+    point("proof.tiles-written", PassedBy::Server, 2),
+    point("proof.signed", PassedBy::Server, 2),
     point("rebuild.built", PassedBy::Rebuild, 1),
     point("rebuild.in-swap", PassedBy::Rebuild, 1),
     point("rebuild.after-swap", PassedBy::Rebuild, 1),

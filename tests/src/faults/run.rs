@@ -132,6 +132,7 @@ impl World {
         let followers = Followers {
             log: Follower::of_log(&site, shared.servers.subscribe()),
             clues: Follower::of_clues(&site, shared.servers.subscribe()),
+            consumer: Follower::of_consumer(&site, shared.servers.subscribe()),
         };
         let random = Random::new(seed).fork(2);
         Self { site, shared, random, server: None, followers, memory: Memory::default() }

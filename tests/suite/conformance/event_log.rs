@@ -352,12 +352,15 @@ async fn a_destroyed_data_key_is_gone_and_an_append_that_fails_stores_none(store
     let log = store.open(ManualClock::new()).await;
     let subject = |number: u128| SubjectId::new(Uuid::from_u128(number));
     let key = |number| WrappedKey { subject: subject(number), wrapped: vec![1, 2], master_version: 1 };
+    assert_eq!(log.any_data_key().await.unwrap(), None);
     let with_key = Append { new_keys: vec![key(1)], ..new_events(&[(1, 0, 1)]) };
     append(log.as_ref(), with_key).await.unwrap();
     assert_eq!(log.data_keys(&[subject(1), subject(2)]).await.unwrap(), [key(1)]);
+    assert_eq!(log.any_data_key().await.unwrap(), Some(key(1)));
     let destroy = Append { destroy_keys: vec![subject(1)], ..new_events(&[(1, 1, 1)]) };
     append(log.as_ref(), destroy).await.unwrap();
     assert_eq!(log.data_keys(&[subject(1)]).await.unwrap(), []);
+    assert_eq!(log.any_data_key().await.unwrap(), None);
     // Refused: the stream went on. The key of another person must survive.
     append(log.as_ref(), Append { new_keys: vec![key(3)], ..new_events(&[(3, 0, 1)]) }).await.unwrap();
     let refused = Append { destroy_keys: vec![subject(3)], ..new_events(&[(1, 0, 1)]) };

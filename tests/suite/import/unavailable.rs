@@ -78,6 +78,10 @@ impl EventLog for Flaky {
         self.log.data_keys(subjects).await
     }
 
+    async fn any_data_key(&self) -> Result<Option<WrappedKey>, ReadError> {
+        self.log.any_data_key().await
+    }
+
     async fn fence(&self) -> Result<i64, ReadError> {
         self.log.fence().await
     }

@@ -248,6 +248,10 @@ impl EventLog for EventStoreLog {
         self.replica.data_keys(subjects).await
     }
 
+    async fn any_data_key(&self) -> Result<Option<WrappedKey>, ReadError> {
+        self.replica.any_data_key().await
+    }
+
     async fn outside(&self, limit: usize) -> Result<Vec<Outside>, ReadError> {
         self.replica.outside(limit).await
     }

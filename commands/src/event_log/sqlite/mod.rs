@@ -264,6 +264,16 @@ impl EventLog for SqliteLog {
         rows.iter().map(|row| super::stream::wrapped_key(row.get(0), row.get(1), row.get(2))).collect()
     }
 
+    async fn any_data_key(&self) -> Result<Option<WrappedKey>, ReadError> {
+        let row = sqlx::query(
+            "SELECT subject_id, wrapped, master_version FROM data_keys ORDER BY subject_id LIMIT 1",
+        )
+        .fetch_optional(&self.keys)
+        .await
+        .map_err(unavailable)?;
+        row.map(|row| super::stream::wrapped_key(row.get(0), row.get(1), row.get(2))).transpose()
+    }
+
     async fn broken_streams(&self, limit: usize) -> Result<Vec<StreamId>, ReadError> {
         let rows = sqlx::query(super::verify::BROKEN_STREAMS)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))

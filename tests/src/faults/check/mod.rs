@@ -23,7 +23,7 @@ use persons::assert_persons;
 use super::PATIENCE;
 use super::clients::Observed;
 use super::command::{Answer, Wish};
-use super::followers::{Follower, Told};
+use super::followers::{self, Acknowledged, Follower, LastChanges, Positions, Told};
 use super::process::Setting;
 use super::site::Site;
 
@@ -47,9 +47,11 @@ impl Memory {
 /// The subscribers of a run.
 pub struct Followers {
     /// Follows the log.
-    pub log: Follower,
+    pub log: Follower<Positions>,
     /// Follows the list of clues.
-    pub clues: Follower,
+    pub clues: Follower<LastChanges>,
+    /// A consumer whose position the server keeps.
+    pub consumer: Follower<Acknowledged>,
 }
 
 /// Checks everything. Nobody sends commands meanwhile.
@@ -76,6 +78,7 @@ pub async fn check(
     assert_linear(&log, &Moves::of(history, &site.people));
     assert_persons(&log, history);
     assert_told(&log, followers).await;
+    assert_kept(&log, &followers.consumer, server, &site.auditor.token).await;
     seal(&site.setting).await;
     verify(site).await;
     memory.log = log;
@@ -148,26 +151,53 @@ async fn assert_acknowledged(port: &Arc<dyn EventLog>, log: &[Entry], history: &
 async fn assert_told(log: &[Entry], followers: &Followers) {
     let head = log.last().map_or(0, |entry| entry.position);
     let all: Vec<i64> = (1..=head).collect();
-    let short = |told: &Told| (told.last < head).then(|| format!("the log to its end at {head}"));
-    let told = until(&followers.log, short).await;
+    let told = until(&followers.log, |told| {
+        (told.last < head).then(|| format!("a subscriber is not told the log to its end at {head}"))
+    });
+    let told = told.await;
     assert!(told.complaints.is_empty(), "a subscriber of the log: {:#?}", told.complaints);
-    assert_eq!(told.positions, all, "a subscriber of the log is told each position once and in order");
+    assert_eq!(told.seen, all, "a subscriber of the log is told each position once and in order");
 
     let mut last: BTreeMap<&str, i64> = BTreeMap::new();
     for entry in log.iter().filter(|entry| entry.stream.0 == "clue") {
         last.insert(&entry.stream.1, entry.position);
     }
-    let behind = |told: &Told| {
-        let known = |clue: &str| told.clues.get(clue).copied().unwrap_or_default();
+    let behind = |told: &Told<LastChanges>| {
+        let known = |clue: &str| told.seen.get(clue).copied().unwrap_or_default();
         let (clue, at) = last.iter().find(|(clue, at)| known(clue) < **at)?;
-        Some(format!("the last change of clue {clue}, at {at}, but one at {}", known(clue)))
+        Some(format!(
+            "a subscriber is not told the last change of clue {clue}, at {at}, but one at {}",
+            known(clue)
+        ))
     };
     let told = until(&followers.clues, behind).await;
     assert!(told.complaints.is_empty(), "a subscriber of the list of clues: {:#?}", told.complaints);
 }
 
+/// A consumer got everything behind what it had acknowledged, nothing that it had, and has acknowledged
+/// the log to its end by now, which the server knows.
+async fn assert_kept(log: &[Entry], consumer: &Follower<Acknowledged>, server: &str, token: &str) {
+    let head = log.last().map_or(0, |entry| entry.position);
+    let told = until(consumer, |told| {
+        (told.seen.kept < head)
+            .then(|| format!("a consumer is at {} of {head} events, {:?}", told.last, told.seen))
+    });
+    let told = told.await;
+    assert!(told.complaints.is_empty(), "a consumer: {:#?}", told.complaints);
+    let url = format!("{server}/consumers/{}", followers::NAME);
+    let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
+    let kept: serde_json::Value = answer.json().await.expect("a consumer");
+    assert_eq!(followers::number(&kept["position"]), Some(head), "the server keeps its position: {kept}");
+}
+
 /// Waits until nothing is missing of what a subscriber was told.
-async fn until(follower: &Follower, mut missing: impl FnMut(&Told) -> Option<String>) -> Told {
+async fn until<S>(
+    follower: &Follower<S>,
+    mut missing: impl FnMut(&Told<S>) -> Option<String>,
+) -> Told<S>
+where
+    S: Clone + Default + Send + Sync + 'static,
+{
     let mut told = follower.told();
     let reached = async { told.wait_for(|told| missing(told).is_none()).await.map(|told| told.clone()) };
     if let Ok(Ok(told)) = timeout_at(Instant::now() + PATIENCE, reached).await {
@@ -176,7 +206,7 @@ async fn until(follower: &Follower, mut missing: impl FnMut(&Told) -> Option<Str
     let told = told.borrow();
     let (last, complaints, connections) = (told.last, &told.complaints, told.connections);
     let what = missing(&told).unwrap_or_default();
-    panic!("a subscriber is not told {what}: it is at {last} on connection {connections}, {complaints:#?}")
+    panic!("{what}: it is at {last} on connection {connections}, {complaints:#?}")
 }
 
 /// Signs what the log holds now, or waits for the server to do it.
