@@ -27,7 +27,7 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 bench: setup-test ## The benchmarks: ours, the stock libraries and the physical limit in one run
-	$(CARGO) run --release --locked -p tests --bin bench
+	$(CARGO) bench --locked -p tests --bench bench
 
 # Rust comes from rustup (rust-toolchain.toml names the version), Node.js from the machine.
 setup:

@@ -43,7 +43,8 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("a runtime");
-    let only: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo adds a word of its own.
+    let only: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
     runtime.block_on(async {
         let mut report = Report::default();
