@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::{Amounts, SALES, SOME, counts, expected, generated, head, map, run, sales, service, state};
 
 /// Enough for several commits, and customers that depend on the order of rows.
-const TANGLED: Amounts = Amounts { people: 700, again: 200, repeated: 100, broken: 3, tangled: 120 };
+const TANGLED: Amounts = Amounts { people: 400, again: 100, repeated: 50, broken: 3, tangled: 60 };
 
 on_every_backend! {
     a_second_run_appends_nothing,
@@ -43,7 +43,7 @@ async fn a_dropped_import_started_again_ends_like_one_that_was_not(store: Store)
     let (_folder, path, generated) = generated(2, PLAIN, TANGLED);
     service(&store, SALES).await;
     let mut interrupted = 0;
-    for rows in [1, 150, 400, 401, 800] {
+    for rows in [1, 80, 220, 221, 450] {
         let service = store.service(ManualClock::new()).await;
         let (stop, stopped) = oneshot::channel();
         let mut stop = Some(stop);
@@ -91,7 +91,7 @@ async fn assert_ends_like_one_in_one_go(store: &Store, path: &Path, generated: &
 async fn a_killed_import_started_again_ends_like_one_that_was_not(store: Store) {
     let (_folder, path, generated) = generated(3, PLAIN, TANGLED);
     let before = head(&service(&store, SALES).await).await;
-    for events in [1, 300, 900] {
+    for events in [1, 170, 500] {
         let mut child = spawn(&store, &path);
         let patience = Instant::now() + Duration::from_secs(120);
         while store.count("SELECT position FROM log_head").await.unwrap() < before + events {

@@ -265,7 +265,7 @@ async fn the_past_is_what_the_present_was_at_every_position() {
                 );
             }
             let mut shots: Vec<(Position, Shot)> = Vec::new();
-            for round in 0..12 {
+            for round in 0..8 {
                 // Several events at once, some of them long after the others.
                 for _ in 0..=random.below(9) {
                     step(&world, &mut random, &mut made);
