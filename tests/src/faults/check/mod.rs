@@ -191,10 +191,7 @@ async fn assert_kept(log: &[Entry], consumer: &Follower<Acknowledged>, server: &
 }
 
 /// Waits until nothing is missing of what a subscriber was told.
-async fn until<S>(
-    follower: &Follower<S>,
-    mut missing: impl FnMut(&Told<S>) -> Option<String>,
-) -> Told<S>
+async fn until<S>(follower: &Follower<S>, mut missing: impl FnMut(&Told<S>) -> Option<String>) -> Told<S>
 where
     S: Clone + Default + Send + Sync + 'static,
 {
