@@ -132,6 +132,8 @@ impl Cluster {
             "-c listen_addresses=127.0.0.1".to_owned(),
             format!("-c unix_socket_directories={}", folder.display()),
             "-c max_connections=300".to_owned(),
+            // In its folder, so that a server that is killed leaves nothing behind.
+            "-c dynamic_shared_memory_type=mmap".to_owned(),
         ];
         server.extend(settings.iter().map(|setting| format!("-c {setting}")));
         let settings = server.join(" ");
