@@ -19,12 +19,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The folder of the client's sources.
+/// The folder of the client's sources. Cargo has them already; of the workspace's other packages those of
+/// this platform alone, and perhaps not all of them.
 fn client() -> Result<PathBuf, Box<dyn Error>> {
-    let cargo = std::env::var("CARGO")?;
-    let metadata =
-        Command::new(cargo).args(["metadata", "--format-version=1", "--offline", "--locked"]).output()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
+    let platform = format!("--filter-platform={}", std::env::var("TARGET")?);
+    let asked = Command::new(std::env::var("CARGO")?)
+        .args(["metadata", "--format-version=1", "--locked", &platform])
+        .output()?;
+    if !asked.status.success() {
+        return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&asked.stderr)).into());
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&asked.stdout)?;
     let packages = metadata["packages"].as_array().ok_or("cargo names no packages")?;
     let client = packages.iter().find(|package| package["name"] == "eventstore");
     let manifest = client.and_then(|client| client["manifest_path"].as_str()).ok_or("no client")?;
