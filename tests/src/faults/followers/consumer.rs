@@ -85,7 +85,7 @@ impl Reader<'_> {
         let Acknowledged { kept, asked, lease } = &told.seen;
         let url = format!("{}/events?follow=true&lease_seconds=20", self.url);
         match lease {
-            Some(lease) if told.connections % 2 == 0 => {
+            Some(lease) if told.connections.is_multiple_of(2) => {
                 (format!("{url}&lease={lease}&after={}", told.last), told.last..=told.last)
             }
             Some(lease) => (format!("{url}&lease={lease}"), *kept..=*asked),
