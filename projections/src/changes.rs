@@ -1,4 +1,4 @@
-//! What watchers of a read model hear: which rows changed, after the change is committed.
+//! What watchers of a read model hear: which clues changed, after the change is committed.
 //!
 //! Guarantees: a change is told only after the model's commit, so that a query that follows sees
 //! at least that; changes of one model come in the order of positions. Deliberately absent: rows.
@@ -10,20 +10,20 @@
 use std::sync::Arc;
 
 use domain::envelope::Position;
-use domain::ids::{OperatorId, TeamId};
+use domain::ids::{ClueId, OperatorId, TeamId};
 use domain::values::LineKey;
 
-/// A row that changed, and whose it was and is.
+/// A clue that changed, and whose it was and is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedRow {
-    /// The row's id: a clue's or a customer's.
-    pub id: String,
-    /// The customer that it is about.
-    pub customer_id: String,
+pub struct ChangedClue {
+    /// Which clue.
+    pub clue_id: ClueId,
     /// Position of the last event in it.
     pub position: Position,
+    /// By which event it first left who had it before the batch; `None` when it did not.
+    pub left: Option<Position>,
     /// Its business line.
-    pub line: Option<LineKey>,
+    pub line: LineKey,
     /// Who owns it, and who owned it before the batch.
     pub owners: [Option<OperatorId>; 2],
     /// Whose team has it, and which had it before the batch.
@@ -41,6 +41,6 @@ pub struct Changes {
     pub since: Position,
     /// How far it is now.
     pub position: Position,
-    /// The rows, in the order of their ids.
-    pub rows: Arc<[ChangedRow]>,
+    /// The clues, each once.
+    pub clues: Arc<[ChangedClue]>,
 }

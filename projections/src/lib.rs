@@ -28,7 +28,7 @@ pub mod star_customers;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use changes::{ChangedRow, Changes};
+pub use changes::{ChangedClue, Changes};
 pub use consumers::{Consumer, ConsumerError, ConsumerLag, Consumers, Lately, LeaseId};
 pub use directory::{Directory, Snapshot};
 pub use read::{Cursor, Edge, Moment, Page, Paging, QueryError, Shown, Sight, Viewer};

@@ -19,7 +19,7 @@ const SECTION: &str = "the clue list built anew";
 const ONE: &str = "rebuild and comparison, one worker";
 const TWO: &str = "rebuild and comparison, two workers";
 /// The tables of the read model.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "clue_list",
     "clue_list_field",
     "clue_list_customer",
@@ -27,6 +27,7 @@ const TABLES: [&str; 7] = [
     "clue_list_phone",
     "clue_list_gram",
     "clue_list_graph",
+    "clue_list_departure",
 ];
 
 pub async fn run(report: &mut Report) {

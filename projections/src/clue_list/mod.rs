@@ -12,6 +12,7 @@ mod fold;
 mod projector;
 mod query;
 mod rows;
+mod since;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
@@ -23,4 +24,5 @@ pub use projector::ClueList;
 pub use query::{ClueCount, ClueItem, ClueListQuery, FieldItem, FieldShown};
 pub(crate) use query::{FEW, MAX_NAME_PART, phone_column, sort_key};
 pub(crate) use rows::CLUE_LIST;
-pub use rows::{ClueRow, NEVER};
+pub use rows::{ClueRow, DepartureRow, NEVER};
+pub use since::Since;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use domain::Event;
 use domain::business_line::{BusinessLineEvent, FieldKind, FieldValue, StageCategory};
-use domain::clue::{ClueEvent, Lifecycle};
+use domain::clue::ClueEvent;
 use domain::customer::CustomerEvent;
-use domain::envelope::RecordedEvent;
-use domain::ids::{ClueId, CustomerId, OperatorId, TeamId};
+use domain::envelope::{Position, RecordedEvent};
+use domain::ids::{ClueId, CustomerId};
 use domain::personal::Personal;
 use domain::ports::BlindIndex;
 use domain::values::{ContactKind, FieldKey, LineKey, StageKey};
@@ -16,7 +16,7 @@ use domain::values::{ContactKind, FieldKey, LineKey, StageKey};
 use super::fold::{captured_row, field_row, fold_row};
 use super::rows::*;
 use super::text;
-use crate::changes::ChangedRow;
+use crate::changes::ChangedClue;
 use crate::read::phone_hashes;
 use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, TableBatch, TableDef};
@@ -44,7 +44,7 @@ impl Projector for ClueList {
     }
 
     fn version(&self) -> i64 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static TableDef] {
@@ -56,6 +56,7 @@ impl Projector for ClueList {
             CLUE_LIST_PHONE,
             CLUE_LIST_GRAM,
             CLUE_LIST_GRAPH,
+            CLUE_LIST_DEPARTURE,
         ]
     }
 
@@ -80,20 +81,14 @@ impl Projector for ClueList {
     }
 }
 
-/// Who held a clue before the batch.
+/// A clue that the batch touches.
 #[derive(Clone, Copy)]
-struct Before {
+struct Touched {
     customer: CustomerId,
-    owner: Option<OperatorId>,
-    team: Option<TeamId>,
-    pooled: bool,
-}
-
-impl Before {
-    fn of(row: &ClueRow) -> Self {
-        let pooled = row.lifecycle == Lifecycle::Pooled;
-        Self { customer: row.customer_id, owner: row.owner_id, team: row.team_id, pooled }
-    }
+    /// Who held it before the batch.
+    before: Held,
+    /// By which event it left first.
+    left: Option<Position>,
 }
 
 struct ClueBatch {
@@ -105,8 +100,9 @@ struct ClueBatch {
     phones: Records<ListPhoneRow>,
     grams: Records<ListGramRow>,
     graphs: Records<ListGraphRow>,
-    /// Who held each touched clue before the batch, for watchers.
-    before: BTreeMap<ClueId, Before>,
+    departures: Records<DepartureRow>,
+    /// Of each clue that the batch touches, for watchers.
+    touched: BTreeMap<ClueId, Touched>,
 }
 
 impl ClueBatch {
@@ -120,7 +116,8 @@ impl ClueBatch {
             phones: Records::default(),
             grams: Records::default(),
             graphs: Records::default(),
-            before: BTreeMap::new(),
+            departures: Records::default(),
+            touched: BTreeMap::new(),
         }
     }
 }
@@ -183,23 +180,24 @@ impl Batch for ClueBatch {
             &mut self.phones,
             &mut self.grams,
             &mut self.graphs,
+            &mut self.departures,
         ]
     }
 
-    fn changes(&self) -> Vec<ChangedRow> {
-        let row = |(clue_id, before): (&ClueId, &Before)| {
-            self.clues.get(&before.customer, &(*clue_id,)).map(|row| (row, *before))
+    fn changes(&self) -> Vec<ChangedClue> {
+        let row = |(clue_id, touched): (&ClueId, &Touched)| {
+            self.clues.get(&touched.customer, &(*clue_id,)).map(|row| (row, *touched))
         };
-        let touched = self.before.iter().filter_map(row);
+        let touched = self.touched.iter().filter_map(row);
         touched
-            .map(|(row, before)| ChangedRow {
-                id: row.clue_id.to_string(),
-                customer_id: row.customer_id.to_string(),
+            .map(|(row, Touched { before, left, .. })| ChangedClue {
+                clue_id: row.clue_id,
                 position: row.position,
-                line: Some(row.line.clone()),
+                left,
+                line: row.line.clone(),
                 owners: [row.owner_id, before.owner],
                 teams: [row.team_id, before.team],
-                pooled: before.pooled || row.lifecycle == Lifecycle::Pooled,
+                pooled: before.pooled || Held::of(row).pooled,
             })
             .collect()
     }
@@ -239,7 +237,7 @@ impl ClueBatch {
         row.erased = known.is_some_and(|known| known.erased);
         let star = self.stars.get(&customer, &(customer, row.line.clone()));
         row.star = star.map_or(0, |star| star.tier);
-        self.before.entry(clue_id).or_insert(Before { customer, owner: None, team: None, pooled: false });
+        touch(&mut self.touched, &row, Held::default());
         self.clues.put(row);
         Ok(())
     }
@@ -257,13 +255,19 @@ impl ClueBatch {
             _ => None,
         };
         let row = self.clues.get_mut(&customer, &(clue_id,)).ok_or(Poison("the clue was never captured"))?;
-        self.before.entry(clue_id).or_insert(Before::of(row));
+        let before = Held::of(row);
         fold_row(row, fact, event.at());
         if let Some(category) = category {
             row.stage_category = category;
         }
         row.updated_at = event.at();
         row.position = event.position();
+        let departure = DepartureRow::between(&before, row, event.position());
+        let touched = touch(&mut self.touched, row, before);
+        if let Some(departure) = departure {
+            touched.left.get_or_insert(departure.position);
+            self.departures.put(departure);
+        }
         Ok(())
     }
 
@@ -341,7 +345,7 @@ impl ClueBatch {
         let name = name.cloned();
         self.customers.put(ListCustomerRow { customer_id, name: name.clone(), name_folded: folded, erased });
         for row in self.clues.of_mut(&customer_id) {
-            self.before.entry(row.clue_id).or_insert(Before::of(row));
+            touch(&mut self.touched, row, Held::of(row));
             row.customer_name.clone_from(&name);
             row.erased = erased;
             row.position = event.position();
@@ -358,10 +362,15 @@ impl ClueBatch {
         let touched: Vec<ClueId> = touched.map(|row| row.clue_id).collect();
         for clue_id in touched {
             if let Some(row) = self.clues.get_mut(&customer_id, &(clue_id,)) {
-                self.before.entry(clue_id).or_insert(Before::of(row));
+                touch(&mut self.touched, row, Held::of(row));
                 row.star = tier;
                 row.position = event.position();
             }
         }
     }
+}
+
+/// Notes that the batch touches a clue, which was held so before.
+fn touch<'a>(touched: &'a mut BTreeMap<ClueId, Touched>, row: &ClueRow, before: Held) -> &'a mut Touched {
+    touched.entry(row.clue_id).or_insert(Touched { customer: row.customer_id, before, left: None })
 }

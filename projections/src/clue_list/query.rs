@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use domain::business_line::FieldKind;
 use domain::clue::Lifecycle;
-use domain::envelope::Position;
 use domain::ids::{ClueId, CustomerId, OperatorId, TeamId};
 use domain::ports::BlindIndex;
 use domain::values::{ContactKind, FieldKey, Instant, LineKey};
@@ -73,7 +72,7 @@ pub struct ClueCount {
 /// Reads the clue list. Cheap to clone.
 #[derive(Clone)]
 pub struct ClueListQuery {
-    db: Database,
+    pub(super) db: Database,
     index: Arc<dyn BlindIndex>,
 }
 
@@ -208,36 +207,6 @@ impl ClueListQuery {
         Ok(found)
     }
 
-    /// Clues that changed behind a position, in the order of their changes, as far as the viewer
-    /// may see them now; and how far that covers the list. For watchers that lagged.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn changed_since(
-        &self,
-        viewer: &Viewer,
-        after: Position,
-        limit: usize,
-    ) -> Result<(Vec<ClueItem>, Position), QueryError> {
-        let columns = CLUE_LIST.columns_of("c");
-        // One event may change several clues: a page ends with all of them, however many.
-        let sql = format!(
-            "SELECT {columns} FROM clue_list c WHERE c.position > $1 AND c.position <= coalesce((\
-             SELECT position FROM clue_list WHERE position > $1 ORDER BY position LIMIT 1 OFFSET $2), \
-             {end}) ORDER BY c.position, c.clue_id",
-            end = i64::MAX
-        );
-        let others = i64::try_from(limit.saturating_sub(1)).unwrap_or(i64::MAX);
-        let mut covered = after;
-        let mut items = Vec::new();
-        for row in self.db.fetch(&sql, &[after.get().into(), others.into()]).await? {
-            let row = ClueRow::from_row(&row)?;
-            covered = row.position;
-            items.extend(show(row, viewer));
-        }
-        Ok((items, covered))
-    }
-
     async fn rows(&self, column: &str, ids: Value) -> Result<Vec<ClueRow>, SqlError> {
         let columns = CLUE_LIST.column_list();
         let sql = format!("SELECT {columns} FROM clue_list WHERE {column} = ANY($1)");
@@ -362,7 +331,7 @@ fn show_page(page: Page<ClueRow>, viewer: &Viewer) -> Page<ClueItem> {
     Page { edges: edges.collect(), has_next, has_previous }
 }
 
-fn show(mut row: ClueRow, viewer: &Viewer) -> Option<ClueItem> {
+pub(super) fn show(mut row: ClueRow, viewer: &Viewer) -> Option<ClueItem> {
     let holding = Holding {
         line: &row.line,
         owner: row.owner_id,

@@ -6,6 +6,7 @@ use domain::envelope::Position;
 use domain::ids::{ClueId, ContactPointId, CustomerId, OperatorId, TeamId};
 use domain::values::{Code, Currency, FieldKey, Instant, LineKey, SourceKey, StageKey};
 
+use crate::read::Holding;
 use crate::sql::record;
 
 /// Stands for "none planned" in `next_follow_up_at`, so that such clues come last in both dialects.
@@ -174,5 +175,60 @@ record! {
         stage: StageKey,
         /// What standing there means.
         category: StageCategory,
+    }
+}
+
+record! {
+    /// A clue that left somebody's hands, a team's, or the pool.
+    DepartureRow in CLUE_LIST_DEPARTURE = "clue_list_departure", key (position: Position), group position: Position {
+        /// By which event.
+        position: Position,
+        /// Which clue.
+        clue_id: ClueId,
+        /// Its business line.
+        line: LineKey,
+        /// Who had it and has it no more.
+        owner_id: Option<OperatorId>,
+        /// Which team had it and has it no more.
+        team_id: Option<TeamId>,
+        /// Whether it left the pool.
+        pooled: bool,
+    }
+}
+
+impl DepartureRow {
+    /// What left, when a clue that was held one way is held another way.
+    pub(super) fn between(before: &Held, row: &ClueRow, position: Position) -> Option<Self> {
+        let now = Held::of(row);
+        let owner_id = before.owner.filter(|_| before.owner != now.owner);
+        let team_id = before.team.filter(|_| before.team != now.team);
+        let pooled = before.pooled && !now.pooled;
+        let left = owner_id.is_some() || team_id.is_some() || pooled;
+        let (clue_id, line) = (row.clue_id, row.line.clone());
+        left.then_some(Self { position, clue_id, line, owner_id, team_id, pooled })
+    }
+
+    /// As it was held.
+    #[must_use]
+    pub fn holding(&self) -> Holding<'_> {
+        Holding { line: &self.line, owner: self.owner_id, team: self.team_id, pooled: self.pooled }
+    }
+}
+
+/// Who holds a clue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Who works it.
+    pub owner: Option<OperatorId>,
+    /// Whose team works it.
+    pub team: Option<TeamId>,
+    /// Whether it is open to claim.
+    pub pooled: bool,
+}
+
+impl Held {
+    /// Who holds the clue of a row.
+    pub fn of(row: &ClueRow) -> Self {
+        Self { owner: row.owner_id, team: row.team_id, pooled: row.lifecycle == Lifecycle::Pooled }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::business_line::FieldValue;
 use domain::clue::{ClueEvent, Lifecycle};
 use domain::customer::{CustomerEvent, StarBasis};
+use domain::envelope::Position;
 use domain::operator::Role;
 use domain::personal::Personal;
 use domain::values::{Code, LocalDate};
@@ -411,23 +412,83 @@ async fn a_watcher_that_lagged_reads_on_from_its_position() {
         world.busy();
         world.catch_up().await;
         let me = viewer(1, Role::Agent, &["sales"], &[]);
-        let (all, end) = list(&world.db).changed_since(&me, domain::Position::ZERO, 100).await.unwrap();
-        assert_eq!(all.iter().filter(|item| item.clue.owner_id == Some(operator(1))).count(), 1);
-        let (none, _) = list(&world.db).changed_since(&me, end, 100).await.unwrap();
-        assert!(none.is_empty());
+        let since = async |viewer: &Viewer, after, limit| {
+            list(&world.db).changed_since(viewer, after, limit).await.unwrap()
+        };
+        let all = since(&me, Position::ZERO, 100).await;
+        assert_eq!(all.items.iter().filter(|item| item.clue.owner_id == Some(operator(1))).count(), 1);
+        assert!(since(&me, all.covered, 100).await.items.is_empty());
         world.follow(1, 1, "sales", "又打", None);
         world.catch_up().await;
-        let (one, end) = list(&world.db).changed_since(&me, end, 100).await.unwrap();
-        assert_eq!(one.len(), 1);
+        let one = since(&me, all.covered, 100).await;
+        assert_eq!(one.items.len(), 1);
         // One event that changes several clues is on one page, however small that is.
         let everybody = Viewer::system();
         world.capture(21, 1, "sales");
         world.catch_up().await;
-        let end = list(&world.db).changed_since(&everybody, end, 100).await.unwrap().1;
+        let end = since(&everybody, one.covered, 100).await.covered;
         world.erase(1);
         world.catch_up().await;
-        let (both, at) = list(&world.db).changed_since(&everybody, end, 1).await.unwrap();
-        assert!(both.len() > 1 && both.iter().all(|item| item.clue.position == at), "{both:?}");
+        let both = since(&everybody, end, 1).await;
+        let at = both.covered;
+        assert!(both.items.len() > 1 && both.items.iter().all(|item| item.clue.position == at), "{both:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watcher_that_lagged_reads_what_left_whoever_had_it_on_pages_of_any_size() {
+    on_each_database(|world| async move {
+        world.define_line("sales");
+        for n in 1..=3 {
+            world.register(n, "sales", "王", &format!("+861380013800{n}"));
+            world.capture(n, n, "sales");
+            world.on_clue(n, n, "sales", ClueEvent::Pooled {});
+        }
+        let taken = world.assign(1, 1, "sales", 1, Some(1));
+        world.assign(2, 2, "sales", 2, Some(1));
+        // From one to the other within a team; then out of the team; then back to the pool, twice.
+        let handed_on = world.assign(1, 1, "sales", 2, Some(1));
+        let out = world.assign(1, 1, "sales", 3, Some(2));
+        world.follow(1, 1, "sales", "打", None);
+        let released = |by| ClueEvent::Released { operator_id: operator(by), at: at(1_000), note: None };
+        let back = world.on_clue(1, 1, "sales", released(3));
+        let again = world.assign(1, 1, "sales", 1, Some(1));
+        let last = world.on_clue(1, 1, "sales", released(1));
+        world.catch_up().await;
+
+        let told = async |viewer: Viewer, limit| {
+            let (mut told, mut after) = (Vec::new(), Position::ZERO);
+            loop {
+                let since = list(&world.db).changed_since(&viewer, after, limit).await.unwrap();
+                let within = |at: Position| after < at && at <= since.covered;
+                assert!(since.items.iter().all(|item| within(item.clue.position)), "{since:?}");
+                assert!(since.departures.iter().all(|left| within(left.position)), "{since:?}");
+                told.extend(since.departures.into_iter().map(|left| (left.position, left.pooled)));
+                if since.covered == after {
+                    return told;
+                }
+                after = since.covered;
+            }
+        };
+        let pool = [(taken, true), (taken.next(), true), (again, true)];
+        for limit in [1, 2, 3, 100] {
+            let agent = |n| viewer(n, Role::Agent, &["sales"], &[]);
+            let lead = |team| viewer(9, Role::TeamLead, &["sales"], &[team]);
+            let with = |more: &[(Position, bool)]| {
+                let mut all = [&pool[..], more].concat();
+                all.sort();
+                all
+            };
+            assert_eq!(told(agent(1), limit).await, with(&[(handed_on, false), (last, false)]), "{limit}");
+            assert_eq!(told(agent(2), limit).await, with(&[(out, false)]));
+            assert_eq!(told(agent(3), limit).await, with(&[(back, false)]));
+            assert_eq!(told(agent(4), limit).await, pool);
+            assert_eq!(told(lead(1), limit).await, with(&[(out, false), (last, false)]));
+            assert_eq!(told(lead(2), limit).await, with(&[(back, false)]));
+            let elsewhere = viewer(1, Role::TeamLead, &["service"], &[3]);
+            assert_eq!(told(elsewhere, limit).await, []);
+        }
     })
     .await;
 }

@@ -1,7 +1,5 @@
 //! Folds the pool. Rows of clues that are not pooled stay, for they may come back.
 
-use std::collections::BTreeMap;
-
 use domain::Event;
 use domain::clue::ClueEvent;
 use domain::customer::CustomerEvent;
@@ -9,7 +7,6 @@ use domain::envelope::{Position, RecordedEvent};
 use domain::ids::{ClueId, CustomerId, OperatorId};
 use domain::values::{Code, Instant, LineKey, StageKey};
 
-use crate::changes::ChangedRow;
 use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, TableBatch, TableDef, record};
 
@@ -104,8 +101,6 @@ impl Projector for CluePool {
 struct PoolBatch {
     clues: Records<PoolRow>,
     stars: Records<PoolStarRow>,
-    /// Clues that were pooled before the batch or are now, by customer.
-    watched: BTreeMap<ClueId, CustomerId>,
 }
 
 impl Batch for PoolBatch {
@@ -150,21 +145,6 @@ impl Batch for PoolBatch {
     fn tables(&mut self) -> Vec<&mut dyn TableBatch> {
         vec![&mut self.clues, &mut self.stars]
     }
-
-    fn changes(&self) -> Vec<ChangedRow> {
-        let row = |(clue, customer): (&ClueId, &CustomerId)| self.clues.get(customer, &(*clue,));
-        let rows = self.watched.iter().filter_map(row);
-        rows.map(|row| ChangedRow {
-            id: row.clue_id.to_string(),
-            customer_id: row.customer_id.to_string(),
-            position: row.position,
-            line: Some(row.line.clone()),
-            owners: [None, None],
-            teams: [None, None],
-            pooled: true,
-        })
-        .collect()
-    }
 }
 
 impl PoolBatch {
@@ -194,7 +174,6 @@ impl PoolBatch {
         }
         let unknown = Poison("the clue was never captured");
         let row = self.clues.get(&customer_id, &(clue_id,)).ok_or(unknown)?;
-        let was_pooled = row.pooled;
         let mut next = row.clone();
         match fact {
             ClueEvent::Pooled {} => enter(&mut next, event.at()),
@@ -219,9 +198,6 @@ impl PoolBatch {
             _ => return Ok(()),
         }
         next.position = event.position();
-        if was_pooled || next.pooled {
-            self.watched.insert(clue_id, customer_id);
-        }
         self.clues.put(next);
         Ok(())
     }
@@ -238,9 +214,6 @@ impl PoolBatch {
         for mut row in clues {
             row.star_rank = MOST_STARS - tier;
             row.position = event.position();
-            if row.pooled {
-                self.watched.insert(row.clue_id, customer_id);
-            }
             self.clues.put(row);
         }
         Ok(())

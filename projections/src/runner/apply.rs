@@ -10,7 +10,7 @@ use domain::values::Instant;
 use super::feed::{Chunk, Decoded};
 use super::parked::ParkedEvent;
 use super::projector::{Folding, Projector};
-use crate::changes::ChangedRow;
+use crate::changes::ChangedClue;
 use crate::sql::{SqlError, Suffix, Tx};
 
 /// An event that concerns a read model.
@@ -24,7 +24,7 @@ pub(crate) struct Work<'a> {
 /// What a chunk came to.
 #[derive(Default)]
 pub(crate) struct Applied {
-    pub changes: Vec<ChangedRow>,
+    pub changes: Vec<ChangedClue>,
     pub parked: Vec<ParkedEvent>,
     /// Events that erased somebody: they must reach retired copies too.
     pub erased: Vec<Position>,

@@ -7,7 +7,7 @@ use domain::envelope::{Position, RecordedEvent};
 use domain::ids::{ClueId, CustomerId};
 use domain::values::Instant;
 
-use crate::changes::ChangedRow;
+use crate::changes::ChangedClue;
 use crate::sql::{SqlError, Suffix, TableBatch, TableDef, Tx, Value};
 
 /// An event on its way into a read model.
@@ -84,7 +84,7 @@ pub trait Batch: Send {
     fn tables(&mut self) -> Vec<&mut dyn TableBatch>;
 
     /// What the batch changed, for those who watch; empty unless the model can be watched.
-    fn changes(&self) -> Vec<ChangedRow> {
+    fn changes(&self) -> Vec<ChangedClue> {
         Vec::new()
     }
 }

@@ -313,9 +313,10 @@ async fn watchers_hear_of_rows_after_their_commit_with_old_and_new_owners() {
             }
         };
         assert_eq!(heard.position, position);
-        assert_eq!(heard.rows[0].id, clue(1).to_string());
-        assert_eq!(heard.rows[0].owners, [Some(to), Some(from)]);
-        assert_eq!(heard.rows[0].teams, [None, Some(team(1))]);
+        assert_eq!(heard.clues[0].clue_id, clue(1));
+        assert_eq!(heard.clues[0].left, Some(position));
+        assert_eq!(heard.clues[0].owners, [Some(to), Some(from)]);
+        assert_eq!(heard.clues[0].teams, [None, Some(team(1))]);
     })
     .await;
 }

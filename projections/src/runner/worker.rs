@@ -141,11 +141,9 @@ impl Worker {
             tracing::warn!(model = name, parked, "events are parked");
         }
         self.model.advance(self.checkpoint.position);
-        let mut rows = applied.changes;
-        if !rows.is_empty() {
-            rows.sort_by(|a, b| a.id.cmp(&b.id));
+        if !applied.changes.is_empty() {
             let (since, position) = (self.since, self.checkpoint.position);
-            let changes = Changes { model: name, since, position, rows: rows.into() };
+            let changes = Changes { model: name, since, position, clues: applied.changes.into() };
             // Nobody listening is no failure.
             let _ = self.inner.changes.send(changes);
         }

@@ -25,8 +25,6 @@ struct Slot<R> {
     /// Whether the database holds a row of this key.
     stored: bool,
     dirty: bool,
-    /// Whether it was ever dirty.
-    touched: bool,
 }
 
 /// Rows of one table, by group and key.
@@ -93,8 +91,7 @@ impl<R: Record> Records<R> {
     /// Puts a row, new or instead of the one with its key.
     pub fn put(&mut self, row: R) {
         let slots = self.groups.entry(row.group()).or_default();
-        let slot =
-            slots.entry(row.key()).or_insert(Slot { row: None, stored: false, dirty: true, touched: true });
+        let slot = slots.entry(row.key()).or_insert(Slot { row: None, stored: false, dirty: true });
         slot.row = Some(row);
         slot.dirty = true;
     }
@@ -114,12 +111,6 @@ impl<R: Record> Records<R> {
                 slot.dirty = true;
             }
         }
-    }
-
-    /// Every row that the batch changed and that is still there, before and after it was written.
-    pub fn touched(&self) -> impl Iterator<Item = &R> {
-        let slots = self.groups.values().flat_map(BTreeMap::values);
-        slots.filter(|slot| slot.touched || slot.dirty).filter_map(|slot| slot.row.as_ref())
     }
 }
 
@@ -144,12 +135,7 @@ impl<R: Record> TableBatch for Records<R> {
             for row in tx.fetch(&sql, &[Value::texts(groups)]).await? {
                 let row = R::from_row(&row)?;
                 let slots = self.groups.entry(row.group()).or_default();
-                slots.entry(row.key()).or_insert(Slot {
-                    row: Some(row),
-                    stored: true,
-                    dirty: false,
-                    touched: false,
-                });
+                slots.entry(row.key()).or_insert(Slot { row: Some(row), stored: true, dirty: false });
             }
         }
         Ok(())
@@ -168,7 +154,6 @@ impl<R: Record> TableBatch for Records<R> {
                 None => {}
             }
             slot.stored = slot.row.is_some();
-            slot.touched = true;
         }
         if !deleted.is_empty() {
             R::TABLE.delete(tx, suffix, deleted).await?;

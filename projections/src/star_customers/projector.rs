@@ -12,7 +12,6 @@ use domain::values::LineKey;
 use super::policy;
 use super::rows::*;
 use super::score::Score;
-use crate::changes::ChangedRow;
 use crate::runner::{Batch, Folding, Poison, Projector, concerns_a_line, subject_key};
 use crate::sql::{Records, SqlError, Suffix, TableBatch, TableDef, Tx};
 
@@ -154,20 +153,6 @@ impl Batch for StarBatch {
 
     fn tables(&mut self) -> Vec<&mut dyn TableBatch> {
         vec![&mut self.scores, &mut self.reasons, &mut self.signals, &mut self.policies]
-    }
-
-    fn changes(&self) -> Vec<ChangedRow> {
-        let rows = self.scores.touched();
-        rows.map(|row| ChangedRow {
-            id: row.customer_id.to_string(),
-            customer_id: row.customer_id.to_string(),
-            position: row.position,
-            line: Some(row.line.clone()),
-            owners: [None, None],
-            teams: [None, None],
-            pooled: false,
-        })
-        .collect()
     }
 }
 

@@ -132,6 +132,8 @@ impl World {
         let followers = Followers {
             log: Follower::of_log(&site, shared.servers.subscribe()),
             clues: Follower::of_clues(&site, shared.servers.subscribe()),
+            pool: Follower::of_pool(&site, shared.servers.subscribe()),
+            agent: Follower::of_agent(&site, shared.servers.subscribe()),
             consumer: Follower::of_consumer(&site, shared.servers.subscribe()),
         };
         let random = Random::new(seed).fork(2);

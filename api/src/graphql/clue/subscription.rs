@@ -1,15 +1,15 @@
 //! Changes of clues, live and resumable.
 //!
 //! Guarantees: a change is told after the list shows it, in the order of positions; a subscriber
-//! that gives the position of the last change that it saw misses none of the rows that it may see;
-//! what is told is what a query at that moment would show. A subscriber that lags reads the list
-//! instead of a queue, so that nobody's slowness costs memory. A process that does not keep the list
-//! looks at it once a second, and when it takes it over: no change is missed as the keeping goes on to it.
+//! that gives the position of the last change that it saw misses no row that it may see, and no clue
+//! that left its view; what is told is what a query at that moment would show. A subscriber that lags
+//! reads the list instead of a queue, so that nobody's slowness costs memory. A process that does not
+//! keep the list looks at it once a second, and when it takes it over: no change is missed as the keeping
+//! goes on to it.
 //!
-//! Deliberately absent: after a gap, and while another process keeps the list, clues that left the
-//! caller's view meanwhile are not named; the list has them no more.
+//! Deliberately absent: clues that leave the caller's view because the caller's own roles change.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use domain::clue::Lifecycle;
 use domain::ids::{ClueId, OperatorId};
 use domain::values::LineKey;
 use futures::stream::{self, Stream};
-use projections::clue_list::{ClueItem, ClueList};
+use projections::clue_list::{ClueItem, ClueList, DepartureRow};
 use projections::read::Holding;
-use projections::{ChangedRow, Changes, Viewer, WaitError};
+use projections::{ChangedClue, Changes, Viewer, WaitError};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Instant, sleep_until};
 
@@ -87,10 +87,8 @@ struct Watcher {
     view: View,
     lines: Option<Vec<LineKey>>,
     changes: Receiver<Changes>,
-    /// How far the subscriber was told of rows that are in the view.
+    /// How far the subscriber was told.
     told: domain::Position,
-    /// How far the subscriber was told of rows that left it too. Reading the list does not tell of those.
-    told_of_leaving: domain::Position,
     /// Whether rows behind that may have been missed.
     behind: bool,
     /// When the list is looked at if nobody tells of it.
@@ -146,7 +144,6 @@ impl Watcher {
             lines: lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
             changes,
             told,
-            told_of_leaving: told,
             behind: true,
             look_at: Instant::now() + POLL,
             waiting: VecDeque::new(),
@@ -188,26 +185,30 @@ impl Watcher {
     async fn catch_up(&mut self) -> Result<(), ApiError> {
         let viewer = self.viewer()?;
         let services = Arc::clone(&self.session.services);
-        let (items, covered) = services.clues.changed_since(&viewer, self.told, CATCH_UP).await?;
-        self.behind = covered > self.told;
+        let since = services.clues.changed_since(&viewer, self.told, CATCH_UP).await?;
+        self.behind = since.covered > self.told;
         self.look_at = Instant::now() + POLL;
-        let before = std::mem::replace(&mut self.told, covered);
-        let mut rows = Vec::new();
-        for item in items {
-            let (line, pooled) = (item.clue.line.clone(), item.clue.lifecycle == Lifecycle::Pooled);
-            let relevant = match self.view {
-                View::Pool => pooled,
-                View::List => works(&viewer, &item),
-            };
-            if relevant && self.wants(&line) {
-                rows.push(ClueChange {
-                    position: Position(item.clue.position),
-                    clue_id: Id(item.clue.clue_id),
-                    clue: Some(ClueNode::new(item, &self.session)),
-                });
+        let before = std::mem::replace(&mut self.told, since.covered);
+        let mut told = Vec::new();
+        for item in since.items {
+            if self.wants(&item.clue.line) && self.shows(&viewer, &item) {
+                let clue_id = item.clue.clue_id;
+                told.push(self.change(item.clue.position, clue_id, Some(item)));
             }
         }
-        self.waiting.extend(resumable(before, rows));
+        // The last one of each clue says it.
+        let mut left = BTreeMap::new();
+        for departure in &since.departures {
+            if self.wants(&departure.line) && self.lost(&viewer, departure) {
+                left.insert(departure.clue_id, departure.position);
+            }
+        }
+        let items = self.in_view(&viewer, left.keys().copied().collect()).await?;
+        // What came back is told by its row.
+        left.retain(|clue_id, _| !items.contains_key(clue_id));
+        told.extend(left.into_iter().map(|(clue_id, position)| self.change(position, clue_id, None)));
+        told.sort_by_key(|change| change.position.0);
+        self.waiting.extend(resumable(before, told));
         Ok(())
     }
 
@@ -224,51 +225,79 @@ impl Watcher {
     /// Tells the rows of one commit.
     async fn tell(&mut self, changes: &Changes) -> Result<(), ApiError> {
         let viewer = self.viewer()?;
-        let mut rows: Vec<&ChangedRow> = changes
-            .rows
-            .iter()
-            .filter(|row| row.position > self.told_of_leaving && self.concerns(&viewer, row))
-            .collect();
-        // Whoever stops in the middle goes on behind the last position that came.
-        rows.sort_by_key(|row| row.position);
-        let ids: Vec<ClueId> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
-        let services = Arc::clone(&self.session.services);
-        let mut items =
-            if ids.is_empty() { Default::default() } else { services.clues.by_ids(&viewer, &ids).await? };
+        // What was read between the commit and the word of it was told then.
+        let new = |clue: &&ChangedClue| clue.position > self.told && self.concerns(&viewer, clue);
+        let clues: Vec<&ChangedClue> = changes.clues.iter().filter(new).collect();
+        let ids = clues.iter().map(|clue| clue.clue_id).collect();
+        let mut items = self.in_view(&viewer, ids).await?;
         let mut told = Vec::new();
-        for (row, id) in rows.into_iter().zip(ids) {
-            let item = items.remove(&id).filter(|item| match self.view {
-                View::Pool => item.clue.lifecycle == Lifecycle::Pooled,
-                View::List => works(&viewer, item),
-            });
-            // The list was read between the commit and the word of it: what is in view was told then.
-            if row.position <= self.told && item.is_some() {
-                continue;
-            }
-            told.push(ClueChange {
-                position: Position(row.position.max(self.told)),
-                clue_id: Id(id),
-                clue: item.map(|item| ClueNode::new(item, &self.session)),
-            });
+        for clue in clues {
+            let item = items.remove(&clue.clue_id);
+            // What left is told where it did: whoever goes on behind that hears of no earlier leaving.
+            let left = clue.left.filter(|_| item.is_none());
+            let position = left.unwrap_or(clue.position).max(self.told);
+            told.push(self.change(position, clue.clue_id, item));
         }
+        // Whoever stops in the middle goes on behind the last position that came.
+        told.sort_by_key(|change| change.position.0);
         self.waiting.extend(resumable(self.told, told));
         self.look_at = Instant::now() + POLL;
         self.told = self.told.max(changes.position);
-        self.told_of_leaving = self.told_of_leaving.max(changes.position);
         Ok(())
     }
 
-    /// Whether the viewer may see the row now, or might before.
-    fn concerns(&self, viewer: &Viewer, row: &ChangedRow) -> bool {
-        let Some(line) = row.line.as_ref().filter(|line| self.wants(line)) else { return false };
-        let held = |index: usize, pooled| {
-            let holding = Holding { line, owner: row.owners[index], team: row.teams[index], pooled };
-            viewer.sight_of_clue(holding).is_some()
-        };
-        match self.view {
-            View::Pool => row.pooled && held(0, true),
-            View::List => held(0, false) || held(1, false),
+    /// Those of these clues that are in the view now.
+    async fn in_view(
+        &self,
+        viewer: &Viewer,
+        ids: Vec<ClueId>,
+    ) -> Result<HashMap<ClueId, ClueItem>, ApiError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
         }
+        let mut items = self.session.services.clues.by_ids(viewer, &ids).await?;
+        items.retain(|_, item| self.shows(viewer, item));
+        Ok(items)
+    }
+
+    fn change(&self, position: domain::Position, clue_id: ClueId, item: Option<ClueItem>) -> ClueChange {
+        let clue = item.map(|item| ClueNode::new(item, &self.session));
+        ClueChange { position: Position(position), clue_id: Id(clue_id), clue }
+    }
+
+    /// Whether a clue that the viewer sees is in the view: in the pool, or one that the viewer works or
+    /// oversees, which seeing it in the pool is not.
+    fn shows(&self, viewer: &Viewer, item: &ClueItem) -> bool {
+        let clue = &item.clue;
+        let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled: false };
+        match self.view {
+            View::Pool => clue.lifecycle == Lifecycle::Pooled,
+            View::List => viewer.sight_of_clue(holding).is_some(),
+        }
+    }
+
+    /// Whether a clue that left was in the view until then.
+    fn lost(&self, viewer: &Viewer, departure: &DepartureRow) -> bool {
+        let held = Holding { pooled: false, ..departure.holding() };
+        // Whoever oversees the whole line has it still.
+        let whoever = Holding { owner: None, team: None, ..held };
+        match self.view {
+            View::Pool => departure.pooled,
+            View::List => viewer.sight_of_clue(held).is_some() && viewer.sight_of_clue(whoever).is_none(),
+        }
+    }
+
+    /// Whether the viewer may see the clue now, or might before.
+    fn concerns(&self, viewer: &Viewer, clue: &ChangedClue) -> bool {
+        let held = |index: usize, pooled| {
+            let (owner, team) = (clue.owners[index], clue.teams[index]);
+            viewer.sight_of_clue(Holding { line: &clue.line, owner, team, pooled }).is_some()
+        };
+        self.wants(&clue.line)
+            && match self.view {
+                View::Pool => clue.pooled && held(0, true),
+                View::List => held(0, false) || held(1, false),
+            }
     }
 
     fn wants(&self, line: &LineKey) -> bool {
@@ -288,13 +317,6 @@ fn resumable(told: domain::Position, mut changes: Vec<ClueChange>) -> Vec<ClueCh
         }
     }
     changes
-}
-
-/// Whether the viewer works or oversees the clue, which seeing it in the pool is not.
-fn works(viewer: &Viewer, item: &ClueItem) -> bool {
-    let clue = &item.clue;
-    let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled: false };
-    viewer.sight_of_clue(holding).is_some()
 }
 
 #[cfg(test)]
@@ -338,7 +360,7 @@ mod tests {
         let since = position(&before);
         let clue = world.pooled("13800138501").await;
         let (mut watcher, tell) = who_heard_nothing(&world, &clue).await;
-        tell.send(Changes { model: ClueList::NAME, since, position: position(&clue), rows: [].into() })
+        tell.send(Changes { model: ClueList::NAME, since, position: position(&clue), clues: [].into() })
             .unwrap();
         assert_eq!(told(&mut watcher).await, before["clueId"]);
         assert_eq!(told(&mut watcher).await, clue["clueId"]);
@@ -355,7 +377,7 @@ mod tests {
                 model: "history",
                 since: domain::Position::ZERO,
                 position: domain::Position::ZERO,
-                rows: [].into(),
+                clues: [].into(),
             };
             let mut often = tokio::time::interval(POLL / 4);
             while tell.send(changes.clone()).is_ok() {
@@ -364,6 +386,64 @@ mod tests {
         });
         assert_eq!(told(&mut watcher).await, clue["clueId"]);
         noise.abort();
+        world.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_clue_that_leaves_is_named_also_where_another_process_keeps_the_list() {
+        let world = World::new().await;
+        let agent = world.agent(0);
+        let clue = world.owned("13800138500", agent).await;
+        let after = Some(Position(position(&clue)));
+        let mut watcher = Watcher::new(&world.session(agent), View::List, after, None).await.unwrap();
+        let (_nobody, changes) = broadcast::channel(8);
+        watcher.changes = changes;
+        let input = json!({ "clueId": clue["clueId"] });
+        let released = world.done(agent, "releaseClue", "ReleaseClueInput", input).await;
+        let told = tokio::time::timeout(Duration::from_secs(20), watcher.next()).await;
+        let change = told.expect("the release is told").ok().flatten().unwrap();
+        assert_eq!(json!(change.clue_id.0), clue["clueId"]);
+        assert_eq!(change.position.0, position(&released));
+        assert!(change.clue.is_none(), "it left the list");
+        world.end().await;
+    }
+
+    #[tokio::test]
+    async fn whoever_stops_in_the_middle_of_a_commit_was_told_what_left_before_that() {
+        let world = World::new().await;
+        let (agent, other) = (world.agent(0), world.agent(1));
+        let (left, stayed) =
+            (world.owned("13800138500", agent).await, world.owned("13800138501", agent).await);
+        let after = Some(Position(position(&stayed)));
+        let mut watcher = Watcher::new(&world.session(agent), View::List, after, None).await.unwrap();
+        let (tell, changes) = broadcast::channel(8);
+        (watcher.behind, watcher.changes) = (false, changes);
+        let one = |clue: &serde_json::Value| json!({ "clueId": clue["clueId"] });
+        let released = world.done(agent, "releaseClue", "ReleaseClueInput", one(&left)).await;
+        let call = json!({ "clueId": stayed["clueId"], "channel": "CALL", "outcome": "CONNECTED" });
+        let called = world.done(agent, "logFollowUp", "LogFollowUpInput", call).await;
+        let claimed = world.done(other, "claimClue", "ClueInput", one(&left)).await;
+        let query = "query L($at: Position) { clues(atLeast: $at) { pageInfo { hasNextPage } } }";
+        world.data(agent, query, json!({ "at": claimed["position"] })).await;
+        // As one commit of all three has it.
+        let changed = |clue: &serde_json::Value, at, left, owner| ChangedClue {
+            clue_id: serde_json::from_value(clue["clueId"].clone()).unwrap(),
+            position: position(at),
+            left,
+            line: "used-car-sales".parse().unwrap(),
+            owners: [Some(owner), Some(agent)],
+            teams: [None, None],
+            pooled: false,
+        };
+        let clues = [
+            changed(&left, &claimed, Some(position(&released)), other),
+            changed(&stayed, &called, None, agent),
+        ];
+        let since = position(&stayed);
+        let position = position(&claimed);
+        tell.send(Changes { model: ClueList::NAME, since, position, clues: clues.into() }).unwrap();
+        assert_eq!(told(&mut watcher).await, left["clueId"]);
+        assert_eq!(told(&mut watcher).await, stayed["clueId"]);
         world.end().await;
     }
 

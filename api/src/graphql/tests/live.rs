@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::ids::OperatorId;
+use domain::operator::Role;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -98,6 +99,30 @@ async fn a_watcher_that_was_away_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_watcher_that_was_away_hears_what_left_its_view_and_nothing_of_what_came_back() {
+    let world = World::new().await;
+    let (agent, other) = (world.agent(0), world.agent(1));
+    let (left, back) = (world.owned("13800138340", agent).await, world.owned("13800138341", agent).await);
+    let start = back["position"].clone();
+    let clue = |clue: &Value| json!({ "clueId": clue["clueId"] });
+    world.done(agent, "releaseClue", "ReleaseClueInput", clue(&back)).await;
+    world.done(agent, "releaseClue", "ReleaseClueInput", clue(&left)).await;
+    world.done(other, "claimClue", "ClueInput", clue(&left)).await;
+    let lead = world.staff.teams[0].lead;
+    let input = json!({ "clueId": back["clueId"], "operatorId": agent });
+    let last = world.done(lead, "assignClue", "ClueOwnerInput", input).await;
+    let query = "query L($at: Position) { clues(atLeast: $at) { pageInfo { hasNextPage } } }";
+    world.data(agent, query, json!({ "at": last["position"] })).await;
+    let mut list = Watcher::new(&world, agent, LIST, Some(&start)).await;
+    assert_eq!(list.change().await, (left["clueId"].clone(), json!(null)));
+    assert_eq!(list.change().await, (back["clueId"].clone(), json!("OWNED")));
+    let mut pool = Watcher::new(&world, other, POOL, Some(&start)).await;
+    let gone = [pool.change().await, pool.change().await];
+    assert_eq!(gone, [(left["clueId"].clone(), json!(null)), (back["clueId"].clone(), json!(null))]);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_dropped_socket_goes_on_behind_its_last_change_without_a_gap_or_a_repeat() {
     let world = World::new().await;
     let agent = world.agent(0);
@@ -135,7 +160,7 @@ async fn a_suspended_watcher_hears_no_more() {
     let agent = world.agent(0);
     let start = world.owned("13800138320", agent).await;
     let mut watcher = Watcher::new(&world, agent, LIST, Some(&start["position"])).await;
-    let admin = world.who(domain::operator::Role::Admin);
+    let admin = world.who(Role::Admin);
     let gone = world.done(admin, "suspendOperator", "OperatorInput", json!({ "operatorId": agent })).await;
     let query = "query O($at: Position) { operators(atLeast: $at) { id } }";
     world.data(admin, query, json!({ "at": gone["position"] })).await;

@@ -23,7 +23,7 @@ use persons::assert_persons;
 use super::PATIENCE;
 use super::clients::Observed;
 use super::command::{Answer, Wish};
-use super::followers::{self, Acknowledged, Follower, LastChanges, Positions, Told};
+use super::followers::{self, Acknowledged, Follower, LastChanges, Picture, Positions, Told};
 use super::process::Setting;
 use super::site::Site;
 
@@ -50,6 +50,10 @@ pub struct Followers {
     pub log: Follower<Positions>,
     /// Follows the list of clues.
     pub clues: Follower<LastChanges>,
+    /// Has a picture of the pool.
+    pub pool: Follower<Picture>,
+    /// Has a picture of the clues of the first agent.
+    pub agent: Follower<Picture>,
     /// A consumer whose position the server keeps.
     pub consumer: Follower<Acknowledged>,
 }
@@ -78,6 +82,9 @@ pub async fn check(
     assert_linear(&log, &Moves::of(history, &site.people));
     assert_persons(&log, history);
     assert_told(&log, followers).await;
+    assert_pictured(&log, &followers.pool, "the pool", in_pool).await;
+    let agent = &*site.people[0].id;
+    assert_pictured(&log, &followers.agent, "an agent's clues", |entry| given_to(entry, agent)).await;
     assert_kept(&log, &followers.consumer, server, &site.auditor.token).await;
     seal(&site.setting).await;
     verify(site).await;
@@ -172,6 +179,47 @@ async fn assert_told(log: &[Entry], followers: &Followers) {
     };
     let told = until(&followers.clues, behind).await;
     assert!(told.complaints.is_empty(), "a subscriber of the list of clues: {:#?}", told.complaints);
+}
+
+/// Whoever hears of changes alone has the picture of a view that the log has.
+async fn assert_pictured(
+    log: &[Entry],
+    follower: &Follower<Picture>,
+    view: &str,
+    shows: impl Fn(&Entry) -> Option<bool>,
+) {
+    let mut picture = Picture::new();
+    for entry in log.iter().filter(|entry| entry.stream.0 == "clue") {
+        match shows(entry) {
+            Some(true) => drop(picture.insert(entry.stream.1.clone())),
+            Some(false) => drop(picture.remove(&entry.stream.1)),
+            None => {}
+        }
+    }
+    let differs = |told: &Told<Picture>| {
+        let wrong: Vec<&String> = told.seen.symmetric_difference(&picture).collect();
+        (!wrong.is_empty()).then(|| format!("the picture of {view} is wrong in {wrong:?}"))
+    };
+    let told = until(follower, differs).await;
+    assert!(told.complaints.is_empty(), "a subscriber of {view}: {:#?}", told.complaints);
+}
+
+/// Whether a clue is in the pool behind an event; `None` as before it.
+fn in_pool(entry: &Entry) -> Option<bool> {
+    match &*entry.kind {
+        "clue.pooled" | "clue.released" => Some(true),
+        "clue.claimed" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a clue is an agent's behind an event; `None` as before it.
+fn given_to(entry: &Entry, agent: &str) -> Option<bool> {
+    match &*entry.kind {
+        "clue.claimed" | "clue.transferred" => Some(entry.to.as_deref() == Some(agent)),
+        "clue.released" => Some(false),
+        _ => None,
+    }
 }
 
 /// A consumer got everything behind what it had acknowledged, nothing that it had, and has acknowledged

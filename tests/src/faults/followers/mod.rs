@@ -1,5 +1,5 @@
-//! Subscribers that live through everything: one follows the log, one the list of clues, one is a
-//! consumer whose position the server keeps.
+//! Subscribers that live through everything: one follows the log, one the list of clues, two keep a
+//! picture of a view, one is a consumer whose position the server keeps.
 //!
 //! Each goes on, on whichever server there is, from the last position that it was told. What breaks a
 //! promise is kept as a complaint, for the checks at the end of the round.
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-pub use clues::LastChanges;
+pub use clues::{LastChanges, Picture};
 pub use consumer::{Acknowledged, NAME};
 pub use log::Positions;
 
