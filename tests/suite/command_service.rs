@@ -42,6 +42,7 @@ on_every_backend! {
     nobody_works_clues_of_others_and_the_suspended_do_nothing,
     a_former_owner_waits_for_the_cooldown,
     an_erased_customer_cannot_be_read_nor_changed_and_frees_the_phone,
+    whoever_still_has_a_data_key_seals_nothing_for_whom_another_process_erased,
     a_removed_contact_point_frees_the_phone,
     no_plaintext_of_a_person_is_in_the_log,
     a_customer_changes_only_in_the_course_of_a_clue_of_theirs,
@@ -347,6 +348,30 @@ async fn an_erased_customer_cannot_be_read_nor_changed_and_frees_the_phone(store
     assert_eq!(world.refused(&world.operator(agent), &noted).await, "customer_erased");
     let (_, other) = world.pooled_clue("+86 138 0013 8000").await;
     assert_ne!(other, customer_id);
+}
+
+async fn whoever_still_has_a_data_key_seals_nothing_for_whom_another_process_erased(store: Store) {
+    let world = world(&store).await;
+    let other = store.service(ManualClock::new()).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, customer_id) = world.owned_clue("13800138000", agent).await;
+    let call = |note| WorkClue {
+        clue_id,
+        step: ClueStep::LogFollowUp {
+            channel: domain::clue::FollowUpChannel::Call,
+            outcome: domain::clue::FollowUpOutcome::Connected,
+            duration_seconds: None,
+            next_at: None,
+            note,
+        },
+    };
+    world.done(&world.operator(agent), &call(note("wants a red one"))).await;
+    let erase = EraseCustomer { customer_id, ground: parse("request") };
+    other.execute(&world.system(), &erase).await.unwrap();
+    let before = all(world.service.log()).await.len();
+    assert_eq!(world.refused(&world.operator(agent), &call(note("or a blue one"))).await, "customer_erased");
+    assert_eq!(all(world.service.log()).await.len(), before);
+    world.done(&world.operator(agent), &call(None)).await;
 }
 
 async fn name_of(world: &World, vault: &Vault, customer: CustomerId) -> Personal<String> {

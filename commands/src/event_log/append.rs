@@ -144,6 +144,9 @@ pub struct Append {
     pub release_owners: Vec<String>,
     /// Data keys of people who appear for the first time.
     pub new_keys: Vec<WrappedKey>,
+    /// People under whose data keys, which are there already, something of it is sealed: it is refused when
+    /// one of these was destroyed since, in whichever process.
+    pub seals_for: Vec<SubjectId>,
     /// People whose data keys are to be destroyed.
     pub destroy_keys: Vec<SubjectId>,
     /// Whether its commit may wait for others like it: see `Appender::gather`.
@@ -168,6 +171,7 @@ impl Append {
             releases: Vec::new(),
             release_owners: Vec::new(),
             new_keys: Vec::new(),
+            seals_for: Vec::new(),
             destroy_keys: Vec::new(),
             bulk: false,
             extends: Vec::new(),
@@ -179,6 +183,11 @@ impl Append {
     pub(super) fn expectations(&self) -> impl Iterator<Item = (&StreamId, Revision)> {
         let others = self.decided_on.iter().map(|decided| (&decided.stream, decided.at));
         self.streams.iter().map(|entry| (&entry.stream, entry.expected)).chain(others)
+    }
+
+    /// Somebody for whom something of it is sealed, and whose data key is none of these.
+    pub(super) fn sealed_without_key(&self, kept: &[String]) -> Option<SubjectId> {
+        self.seals_for.iter().copied().find(|subject| !kept.contains(&subject.to_string()))
     }
 
     /// How many events it has.
@@ -226,6 +235,12 @@ pub enum AppendError {
         key: UniqueKey,
         /// Who has it.
         holder: KeyHolder,
+    },
+    /// Something is sealed for a person whose data key is gone.
+    #[error("the data key of {subject} was destroyed")]
+    KeyDestroyed {
+        /// Who was erased.
+        subject: SubjectId,
     },
     /// The command was recorded before.
     #[error("the command was recorded before")]

@@ -1,8 +1,9 @@
 //! A batch of appends as columns, the shape in which both SQL backends write it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::envelope::{Revision, StreamId};
+use domain::ids::SubjectId;
 
 use super::append::Append;
 
@@ -33,6 +34,8 @@ pub(super) struct Columns<'a> {
     pub subjects: Vec<String>,
     pub wrapped: Vec<&'a [u8]>,
     pub master_versions: Vec<i64>,
+    /// People whose data keys must be there, none of them new.
+    pub seals_for: Vec<String>,
 }
 
 /// Revisions of streams: events that must be in the log already, so that no stream gets a hole; last
@@ -59,6 +62,7 @@ impl<'a> Columns<'a> {
         // Where the batch leaves each of its streams, and where it found those that it looked at.
         let mut ends: HashMap<&StreamId, Revision> = HashMap::new();
         let mut seen: HashMap<&StreamId, Revision> = HashMap::new();
+        let mut with_key: HashSet<SubjectId> = HashSet::new();
         for append in batch {
             for decided in &append.decided_on {
                 if let Some(end) = ends.get(&decided.stream) {
@@ -86,6 +90,9 @@ impl<'a> Columns<'a> {
                 }
                 ends.insert(&entry.stream, revision);
             }
+            with_key.extend(append.new_keys.iter().map(|key| key.subject));
+            let others = append.seals_for.iter().filter(|subject| with_key.insert(**subject));
+            columns.seals_for.extend(others.map(ToString::to_string));
             columns.command(append);
         }
         columns

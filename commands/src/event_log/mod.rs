@@ -6,6 +6,8 @@
 //!   `position > checkpoint ORDER BY position`; revisions are dense within a stream;
 //! - a command id is stored with its first result, in the same transaction as its events;
 //! - unique keys (contacts, source records) are claimed in the same transaction;
+//! - data keys of people who are new come in, and those of the erased go, in the same transaction, and
+//!   nothing sealed under one that is gone is taken in;
 //! - an acknowledged append is durable; a caller that goes away does not cancel its append;
 //! - recorded times never run backwards along positions.
 //!

@@ -111,7 +111,9 @@ impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Unavailable(reason) => Self::Unavailable(reason),
-            AppendError::WrongExpectedRevision { .. } | AppendError::KeyTaken { .. } => Self::Contended,
+            AppendError::WrongExpectedRevision { .. }
+            | AppendError::KeyTaken { .. }
+            | AppendError::KeyDestroyed { .. } => Self::Contended,
             other => Self::Internal(other.to_string()),
         }
     }

@@ -142,6 +142,10 @@ impl CommandService {
                     self.0.cache.evict_read(&stream, expected);
                     metrics::counter!("commands_decided_again").increment(1);
                 }
+                Err(AppendError::KeyDestroyed { subject }) => {
+                    self.0.vault.forget([subject]);
+                    metrics::counter!("commands_decided_again").increment(1);
+                }
                 Err(AppendError::KeyTaken { .. }) => {
                     metrics::counter!("commands_decided_again").increment(1);
                 }

@@ -322,6 +322,8 @@ impl<'a> UnitOfWork<'a> {
         append.claims = self.claims;
         append.releases = self.releases;
         append.release_owners = self.release_owners;
+        let new = |subject: &SubjectId| self.new_keys.iter().any(|key| key.subject == *subject);
+        append.seals_for = self.keys.keys().filter(|subject| !new(subject)).copied().collect();
         append.new_keys = self.new_keys;
         append.destroy_keys.clone_from(&self.destroy_keys);
         let mut in_flight = InFlight {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use commands::clock::fresh_uuid;
 use commands::event_log::{
     Append, AppendError, Appended, CommandRecord, DecidedOn, EventLog, KeyClaim, KeyHolder, LogFault,
-    NewEvent, StreamAppend, UniqueKey, WrappedKey, append, replay, verify,
+    NewEvent, StreamAppend, UniqueKey, append, replay, verify,
 };
 use domain::envelope::{Position, RecordedEvent, Revision, StreamId};
-use domain::ids::{CommandId, SubjectId};
+use domain::ids::CommandId;
 use domain::ports::ReadError;
 use domain::{EventType, Instant};
 use futures::StreamExt;
@@ -35,7 +35,6 @@ on_every_backend! {
     a_fenced_writer_appends_nothing,
     events_cannot_be_changed_or_deleted,
     an_abandoned_append_still_happens,
-    a_destroyed_data_key_is_gone_and_an_append_that_fails_stores_none,
     old_command_results_are_forgotten_and_events_are_not,
     personal_data_in_clear_never_enters,
     head_and_streams_are_consistent,
@@ -346,34 +345,6 @@ async fn an_abandoned_append_still_happens(store: Store) {
     // One that builds on it never overtakes it; one on another stream might.
     add(&log, &[(1, 1, 1)]).await.unwrap();
     assert_eq!(all(&log).await.len(), 2);
-}
-
-async fn a_destroyed_data_key_is_gone_and_an_append_that_fails_stores_none(store: Store) {
-    let log = store.open(ManualClock::new()).await;
-    let subject = |number: u128| SubjectId::new(Uuid::from_u128(number));
-    let key = |number| WrappedKey { subject: subject(number), wrapped: vec![1, 2], master_version: 1 };
-    assert_eq!(log.any_data_key().await.unwrap(), None);
-    let with_key = Append { new_keys: vec![key(1)], ..new_events(&[(1, 0, 1)]) };
-    append(log.as_ref(), with_key).await.unwrap();
-    assert_eq!(log.data_keys(&[subject(1), subject(2)]).await.unwrap(), [key(1)]);
-    assert_eq!(log.any_data_key().await.unwrap(), Some(key(1)));
-    let destroy = Append { destroy_keys: vec![subject(1)], ..new_events(&[(1, 1, 1)]) };
-    append(log.as_ref(), destroy).await.unwrap();
-    assert_eq!(log.data_keys(&[subject(1)]).await.unwrap(), []);
-    assert_eq!(log.any_data_key().await.unwrap(), None);
-    // Refused: the stream went on. The key of another person must survive.
-    append(log.as_ref(), Append { new_keys: vec![key(3)], ..new_events(&[(3, 0, 1)]) }).await.unwrap();
-    let refused = Append { destroy_keys: vec![subject(3)], ..new_events(&[(1, 0, 1)]) };
-    assert!(append(log.as_ref(), refused).await.is_err());
-    assert_eq!(log.data_keys(&[subject(3)]).await.unwrap(), [key(3)]);
-    // Handed in beside one that would leave a hole, a new key is stored all the same.
-    let hole = Append { new_keys: vec![key(4)], ..new_events(&[(4, 7, 1)]) };
-    let good = Append { new_keys: vec![key(5)], ..new_events(&[(5, 0, 1)]) };
-    let hole = log.appender().permit().await.unwrap().submit(hole);
-    let good = log.appender().permit().await.unwrap().submit(good);
-    assert!(hole.await.is_err());
-    good.await.unwrap();
-    assert_eq!(log.data_keys(&[subject(5)]).await.unwrap(), [key(5)]);
 }
 
 async fn old_command_results_are_forgotten_and_events_are_not(store: Store) {

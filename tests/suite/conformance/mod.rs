@@ -23,5 +23,6 @@ macro_rules! on_backend {
 }
 
 mod chains;
+mod data_keys;
 pub(crate) mod event_log;
 mod processes;

@@ -50,6 +50,10 @@ head AS (
 /// statement waited for the head: see the function. It comes last, for it takes the head.
 const AS_DECIDED: &str = " AND log_is_as_decided($29::text[], $30::text[], $31::bigint[])";
 
+/// What makes the head stay when somebody's data key is gone under which something is sealed, even when that
+/// went while the statement waited for the head. It takes the head, too.
+const HAS_KEYS: &str = " AND log_has_keys($32::text[])";
+
 /// What makes the head wait for the data keys.
 const KEYS_ARE_IN: &str = " AND cardinality($22::text[]) = (SELECT count(*) FROM new_key)";
 
@@ -89,7 +93,7 @@ release AS (
 )";
 
 /// Parameters of the statement, whichever parts it has.
-const PARAMETERS: usize = 31;
+const PARAMETERS: usize = 32;
 
 impl PgWriter {
     /// Two, so that one batch is laid out, sent and bound while another waits for the disk: the
@@ -110,8 +114,8 @@ impl PgWriter {
         Ok(Self { options, connection, epoch: row.get(0) })
     }
 
-    /// `None` when the head does not move: fenced off, a stream would get a hole, or one has gone on that
-    /// something was decided on.
+    /// `None` when the head does not move: fenced off, a stream would get a hole, one has gone on that
+    /// something was decided on, or somebody is erased for whom something is sealed.
     pub(super) async fn write(
         &mut self,
         columns: Columns<'_>,
@@ -163,6 +167,7 @@ impl PgWriter {
             .bind(columns.decided_on.aggregate_types)
             .bind(columns.decided_on.aggregate_ids)
             .bind(columns.decided_on.sequences)
+            .bind(columns.seals_for)
             .fetch_optional(&mut self.connection)
             .await?;
         if row.is_none() && !columns.subjects.is_empty() {
@@ -184,7 +189,8 @@ impl PgWriter {
 fn statement(columns: &Columns<'_>, gives_up: bool) -> String {
     let keys = !columns.subjects.is_empty();
     let as_decided = if columns.decided_on.sequences.is_empty() { "" } else { AS_DECIDED };
-    let head = format!("{HEAD}{}{as_decided}{MOVED}", if keys { KEYS_ARE_IN } else { "" });
+    let has_keys = if columns.seals_for.is_empty() { "" } else { HAS_KEYS };
+    let head = format!("{HEAD}{}{as_decided}{has_keys}{MOVED}", if keys { KEYS_ARE_IN } else { "" });
     let parts = [
         keys.then_some(KEYS),
         Some(&head),
@@ -243,6 +249,14 @@ impl Backend for PgWriter {
                 let holder = KeyHolder { owner: row.get(0), item: row.get(1) };
                 return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder });
             }
+        }
+        let subjects: Vec<String> = append.seals_for.iter().map(ToString::to_string).collect();
+        let kept = sqlx::query("SELECT subject_id FROM vault.data_keys WHERE subject_id = ANY($1)")
+            .bind(subjects)
+            .fetch_all(&mut self.connection);
+        let kept: Vec<String> = in_time(kept).await?.iter().map(|row| row.get(0)).collect();
+        if let Some(subject) = append.sealed_without_key(&kept) {
+            return Ok(AppendError::KeyDestroyed { subject });
         }
         for (stream, expected) in append.expectations() {
             let last = sqlx::query(

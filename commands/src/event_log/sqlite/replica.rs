@@ -76,7 +76,9 @@ impl Replica for SqliteWriter {
     async fn stage(&mut self, batch: &[&Append], now: Instant) -> Result<Option<Staged>, BatchError> {
         let (columns, epoch) = (Columns::of(batch.iter().copied()), self.epoch);
         begin(&mut self.connection).await?;
-        let laid = lay_down(&mut self.connection, epoch, &columns, batch, now).await.map_err(batch_error);
+        let laid = lay_down(&mut self.connection, &self.keys, epoch, &columns, batch, now)
+            .await
+            .map_err(batch_error);
         if let Ok(Some(committed)) = laid {
             return Ok(Some(Staged { committed, epoch }));
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::envelope::{Revision, StreamId};
 use domain::ids::CommandId;
 use domain::{Instant, Position};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Connection, Executor, Row};
 
 use super::super::append::{Append, AppendError, StoredCommand};
@@ -96,8 +96,7 @@ impl SqliteWriter {
         }
     }
 
-    /// `None` when the head does not move: fenced off, a stream would get a hole, or one has gone on that
-    /// something was decided on.
+    /// `None` when the head does not move: see [`lay_down`].
     async fn write(
         &mut self,
         columns: &Columns<'_>,
@@ -105,7 +104,7 @@ impl SqliteWriter {
         now: Instant,
     ) -> Result<Option<Committed>, sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let committed = lay_down(&mut transaction, self.epoch, columns, batch, now).await?;
+        let committed = lay_down(&mut transaction, &self.keys, self.epoch, columns, batch, now).await?;
         if committed.is_some() {
             fail::fail_point!("log.in-transaction");
             transaction.commit().await?;
@@ -115,9 +114,11 @@ impl SqliteWriter {
 }
 
 /// Writes a batch within a transaction. `None` when the head does not move: fenced off, a stream would
-/// get a hole, or one has gone on that something was decided on.
+/// get a hole, one has gone on that something was decided on, or somebody is erased for whom something is
+/// sealed.
 pub(super) async fn lay_down(
     connection: &mut SqliteConnection,
+    keys: &SqlitePool,
     epoch: i64,
     columns: &Columns<'_>,
     batch: &[&Append],
@@ -135,6 +136,9 @@ pub(super) async fn lay_down(
     let Some(head) = head else { return Ok(None) };
     let (base, recorded_at): (i64, i64) = (head.get(0), head.get(1));
     if !predecessors_exist(connection, columns).await? || !is_as_decided(connection, columns).await? {
+        return Ok(None);
+    }
+    if kept_keys(connection, keys, &columns.seals_for).await?.len() < columns.seals_for.len() {
         return Ok(None);
     }
     for append in batch {
@@ -200,6 +204,27 @@ async fn is_as_decided(
         }
     }
     Ok(!columns.is_stale)
+}
+
+/// Those of these people whose data keys are neither destroyed nor about to be. Nobody can be erased while
+/// the connection is in a transaction that writes.
+async fn kept_keys(
+    connection: &mut SqliteConnection,
+    keys: &SqlitePool,
+    subjects: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    if subjects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = serde_json::Value::from(subjects).to_string();
+    let ids = |rows: Vec<SqliteRow>| rows.iter().map(|row| row.get(0)).collect::<Vec<String>>();
+    let among = |table: &str| {
+        format!("SELECT subject_id FROM {table} WHERE subject_id IN (SELECT value FROM json_each($1))")
+    };
+    let going = sqlx::query(&among("key_destructions")).bind(&wanted).fetch_all(connection).await.map(ids)?;
+    let mut kept = sqlx::query(&among("data_keys")).bind(&wanted).fetch_all(keys).await.map(ids)?;
+    kept.retain(|subject| !going.contains(subject));
+    Ok(kept)
 }
 
 async fn give_up(connection: &mut SqliteConnection, append: &Append) -> Result<(), sqlx::Error> {
@@ -341,6 +366,11 @@ impl Backend for SqliteWriter {
             if let Some(row) = row {
                 return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder: holder(&row) });
             }
+        }
+        let subjects: Vec<String> = append.seals_for.iter().map(ToString::to_string).collect();
+        let kept = kept_keys(&mut self.connection, &self.keys, &subjects).await.map_err(batch_error)?;
+        if let Some(subject) = append.sealed_without_key(&kept) {
+            return Ok(AppendError::KeyDestroyed { subject });
         }
         for (stream, expected) in append.expectations() {
             let (kind, id) = (stream.aggregate_type(), stream.id());

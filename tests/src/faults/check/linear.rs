@@ -209,6 +209,12 @@ pub fn assert_linear(log: &[Entry], moves: &Moves) {
         let customer = entries.iter().find_map(|entry| entry.customer.as_deref());
         let erasure =
             log.iter().find(|entry| entry.kind == "customer.erased" && Some(&*entry.stream.1) == customer);
+        if let Some(erased) = erasure {
+            let noted =
+                |entry: &&&Entry| entry.kind == "clue.follow_up_logged" && entry.position > erased.position;
+            let late = entries.iter().find(noted);
+            assert!(late.is_none(), "of whom was erased at {} something is noted: {late:?}", erased.position);
+        }
         let erasure = erasure.and_then(|entry| by_command.get(&entry.command));
         let mut reads = reads.remove(clue).unwrap_or_default();
         reads.sort_by_key(|read| read.sent);
