@@ -3,8 +3,8 @@
 //! Guarantees: a change is told only after the model's commit, so that a query that follows sees
 //! at least that; changes of one model come in the order of positions. Deliberately absent: rows.
 //! A watcher asks the model with its own [`crate::Viewer`], so that a subscription can never show
-//! more than a query. Whoever lags behind the broadcast reads the rows whose position is higher
-//! than the last that it saw; so does whoever was told up to a position before [`Changes::since`], for
+//! more than a query. Whoever lags behind the broadcast reads what changed and what left behind the
+//! last position that it saw; so does whoever was told up to a position before [`Changes::since`], for
 //! another process kept the model until then and told nobody here.
 
 use std::sync::Arc;

@@ -23,7 +23,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use tests::clock::ManualClock;
 use tests::given::{Person, World, id, parse};
-use tests::stores::{Store, key_material};
+use tests::stores::{Backend, Store, key_material};
 use tokio::task::unconstrained;
 
 on_every_backend! {
@@ -372,6 +372,19 @@ async fn whoever_still_has_a_data_key_seals_nothing_for_whom_another_process_era
     assert_eq!(world.refused(&world.operator(agent), &call(note("or a blue one"))).await, "customer_erased");
     assert_eq!(all(world.service.log()).await.len(), before);
     world.done(&world.operator(agent), &call(None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_note_is_refused_while_a_data_key_on_sqlite_waits_to_be_destroyed() {
+    let store = Store::fresh(Backend::Sqlite).await;
+    let world = world(&store).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, customer_id) = world.owned_clue("13800138000", agent).await;
+    let waits = format!("INSERT INTO key_destructions (subject_id) VALUES ('{customer_id}')");
+    store.execute(&waits).await.unwrap();
+    let step = ClueStep::ProposeLoss { reason: parse("price"), note: note("too dear") };
+    let noted = WorkClue { clue_id, step };
+    assert_eq!(world.refused(&world.operator(agent), &noted).await, "customer_erased");
 }
 
 async fn name_of(world: &World, vault: &Vault, customer: CustomerId) -> Personal<String> {

@@ -102,9 +102,9 @@ impl CommandService {
         let input =
             serde_json::to_vec(use_case).map_err(|error| CommandError::Internal(error.to_string()))?;
         let fingerprint = self.0.index.fingerprint(U::NAME, &input);
-        let (mut place, mut fresh) = (None, false);
+        let (mut place, mut fresh, mut erased) = (None, false, None);
         for _ in 0..ATTEMPTS {
-            let mut work = UnitOfWork::new(&self.0, context).reading(fresh);
+            let mut work = UnitOfWork::new(&self.0, context).reading(fresh).without(erased);
             let done = match use_case.execute(&mut work).await {
                 Ok(done) => done,
                 Err(Stop::Refused(refused)) => {
@@ -144,6 +144,7 @@ impl CommandService {
                 }
                 Err(AppendError::KeyDestroyed { subject }) => {
                     self.0.vault.forget([subject]);
+                    erased = Some(subject);
                     metrics::counter!("commands_decided_again").increment(1);
                 }
                 Err(AppendError::KeyTaken { .. }) => {

@@ -66,6 +66,8 @@ pub struct UnitOfWork<'a> {
     now: Instant,
     /// Whether to read from the log what this process knows, too.
     fresh: bool,
+    /// Somebody whose data key is gone, though it may still be found.
+    erased: Option<SubjectId>,
     streams: BTreeMap<StreamId, Open>,
     /// The stream whose revision the caller gets back.
     primary: Option<StreamId>,
@@ -84,6 +86,7 @@ impl<'a> UnitOfWork<'a> {
             context,
             now: inner.clock.now(),
             fresh: false,
+            erased: None,
             streams: BTreeMap::new(),
             primary: None,
             keys: BTreeMap::new(),
@@ -98,6 +101,12 @@ impl<'a> UnitOfWork<'a> {
     /// Whether everything is read from the log, whatever this process knows.
     pub(super) const fn reading(mut self, fresh: bool) -> Self {
         self.fresh = fresh;
+        self
+    }
+
+    /// Seals nothing for somebody of whom the log said that the data key is gone.
+    pub(super) const fn without(mut self, erased: Option<SubjectId>) -> Self {
+        self.erased = erased;
         self
     }
 
@@ -256,6 +265,9 @@ impl<'a> UnitOfWork<'a> {
         let Some(subject) = subject else {
             return Err(Stop::Fail(CommandError::Internal("personal data of nobody".to_owned())));
         };
+        if self.erased == Some(subject) {
+            return Err(Stop::Refused(erased()));
+        }
         if !self.keys.contains_key(&subject) {
             let key = self.inner.vault.key(subject).await.map_err(Stop::read)?;
             self.keys.insert(subject, key.ok_or_else(|| Stop::Refused(erased()))?);

@@ -116,4 +116,11 @@ impl ClueQuery {
         let count = count.map_err(ApiError::from)?;
         Ok(ClueCount { count: Long(count.count), exact: count.exact })
     }
+
+    /// The last position of the log at this moment. A list that is read at least at it, and a subscription
+    /// behind it, miss nothing between them.
+    async fn log_position(&self, ctx: &Context<'_>) -> async_graphql::Result<Position> {
+        let head = session(ctx)?.services.commands.log().head().await;
+        Ok(Position(head.map_err(|error| ApiError::internal(&error))?.position))
+    }
 }

@@ -79,6 +79,23 @@ async fn a_watcher_hears_of_clues_that_come_and_go() {
 }
 
 #[tokio::test]
+async fn a_screen_that_begins_at_the_position_of_the_log_misses_nothing() {
+    let world = World::new().await;
+    let (agent, other) = (world.agent(0), world.agent(1));
+    let clue = world.pooled("13800138305").await;
+    let at = world.data(other, "{ logPosition }", json!({})).await["logPosition"].clone();
+    assert_eq!(at, clue["position"]);
+    // The claim comes between the reading of the list and the subscription.
+    let query = "query P($at: Position) { poolClues(atLeast: $at) { edges { node { id } } } }";
+    let pool = world.data(other, query, json!({ "at": at })).await;
+    assert_eq!(pool["poolClues"]["edges"][0]["node"]["id"], clue["clueId"]);
+    world.done(agent, "claimClue", "ClueInput", json!({ "clueId": clue["clueId"] })).await;
+    let mut watcher = Watcher::new(&world, other, POOL, Some(&at)).await;
+    assert_eq!(watcher.change().await, (clue["clueId"].clone(), json!(null)));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_watcher_that_was_away_goes_on_where_it_was() {
     let world = World::new().await;
     let agent = world.agent(0);

@@ -47,7 +47,7 @@ head AS (
         ) e)";
 
 /// What makes the head stay when a stream has gone on that something was decided on, even while the
-/// statement waited for the head: see the function. It comes last, for it takes the head.
+/// statement waited for the head: see the function. It comes late, for it takes the head.
 const AS_DECIDED: &str = " AND log_is_as_decided($29::text[], $30::text[], $31::bigint[])";
 
 /// What makes the head stay when somebody's data key is gone under which something is sealed, even when that
@@ -250,14 +250,6 @@ impl Backend for PgWriter {
                 return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder });
             }
         }
-        let subjects: Vec<String> = append.seals_for.iter().map(ToString::to_string).collect();
-        let kept = sqlx::query("SELECT subject_id FROM vault.data_keys WHERE subject_id = ANY($1)")
-            .bind(subjects)
-            .fetch_all(&mut self.connection);
-        let kept: Vec<String> = in_time(kept).await?.iter().map(|row| row.get(0)).collect();
-        if let Some(subject) = append.sealed_without_key(&kept) {
-            return Ok(AppendError::KeyDestroyed { subject });
-        }
         for (stream, expected) in append.expectations() {
             let last = sqlx::query(
                 "SELECT coalesce(max(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2",
@@ -268,6 +260,14 @@ impl Backend for PgWriter {
             if in_time(last).await?.get::<i64, _>(0) != expected.get() {
                 return Ok(wrong_revision((stream, expected)));
             }
+        }
+        let subjects: Vec<String> = append.seals_for.iter().map(ToString::to_string).collect();
+        let kept = sqlx::query("SELECT subject_id FROM vault.data_keys WHERE subject_id = ANY($1)")
+            .bind(subjects)
+            .fetch_all(&mut self.connection);
+        let kept: Vec<String> = in_time(kept).await?.iter().map(|row| row.get(0)).collect();
+        if let Some(subject) = append.sealed_without_key(&kept) {
+            return Ok(AppendError::KeyDestroyed { subject });
         }
         // It was refused a moment ago and would not be now: a conflict that has passed.
         append.expectations().next().map(wrong_revision).ok_or(BatchError::Refused)

@@ -367,17 +367,17 @@ impl Backend for SqliteWriter {
                 return Ok(AppendError::KeyTaken { key: claim.key.clone(), holder: holder(&row) });
             }
         }
-        let subjects: Vec<String> = append.seals_for.iter().map(ToString::to_string).collect();
-        let kept = kept_keys(&mut self.connection, &self.keys, &subjects).await.map_err(batch_error)?;
-        if let Some(subject) = append.sealed_without_key(&kept) {
-            return Ok(AppendError::KeyDestroyed { subject });
-        }
         for (stream, expected) in append.expectations() {
             let (kind, id) = (stream.aggregate_type(), stream.id());
             let last = last_revision(&mut self.connection, kind, id).await.map_err(batch_error)?;
             if last != expected.get() {
                 return Ok(wrong_revision((stream, expected)));
             }
+        }
+        let subjects: Vec<String> = append.seals_for.iter().map(ToString::to_string).collect();
+        let kept = kept_keys(&mut self.connection, &self.keys, &subjects).await.map_err(batch_error)?;
+        if let Some(subject) = append.sealed_without_key(&kept) {
+            return Ok(AppendError::KeyDestroyed { subject });
         }
         // It was refused a moment ago and would not be now: a conflict that has passed.
         append.expectations().next().map(wrong_revision).ok_or(BatchError::Refused)

@@ -1,6 +1,5 @@
 //! What must be true of persons: a contact is one customer's, and no clue is taken in of one who was
-//! erased. What is said on an older clue while its customer is erased may come behind that: it is sealed
-//! under a key that is gone.
+//! erased.
 
 use std::collections::BTreeMap;
 
