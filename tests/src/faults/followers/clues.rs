@@ -17,7 +17,17 @@ const LIST: &str = "clueListChanged";
 const POOL: &str = "poolChanged";
 
 /// For each clue the position of its last change.
-pub type LastChanges = BTreeMap<String, i64>;
+pub type ByClue = BTreeMap<String, i64>;
+
+/// What was told of the clues in the list.
+#[derive(Clone, Debug, Default)]
+pub struct LastChanges {
+    /// For each clue the position of its last change.
+    pub positions: ByClue,
+    /// Clues and positions that were told more than once on one connection.
+    pub repeated: Vec<(String, i64)>,
+}
+
 /// The clues that a view has, as a screen shows them that hears of changes alone.
 pub type Picture = BTreeSet<String>;
 
@@ -62,7 +72,7 @@ impl<S: Default + Send + Sync + 'static> Follower<S> {
         view: &'static str,
         person: &Person,
         servers: watch::Receiver<Vec<String>>,
-        take: fn(&mut Told<S>, Change, &mut LastChanges),
+        take: fn(&mut Told<S>, Change, &mut ByClue),
     ) -> Self {
         let token = person.token.clone();
         Self::start(servers, move |server, told| {
@@ -80,7 +90,7 @@ async fn follow<S>(
     token: &str,
     view: &str,
     told: &Notes<S>,
-    take: fn(&mut Told<S>, Change, &mut LastChanges),
+    take: fn(&mut Told<S>, Change, &mut ByClue),
 ) -> Option<()> {
     let mut request = format!("{}/graphql", server.replacen("http", "ws", 1)).into_client_request().ok()?;
     request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().ok()?);
@@ -138,13 +148,13 @@ impl<S> Told<S> {
 }
 
 impl Told<LastChanges> {
-    fn note(&mut self, change: Change, told_here: &mut LastChanges) {
+    fn note(&mut self, change: Change, told_here: &mut ByClue) {
         let Change { position, clue, stays } = change;
         // The same change may come as the clue leaves a view, but not as it stays in it.
         if stays && told_here.insert(clue.clone(), position).is_some_and(|before| before >= position) {
-            self.complain(format!("the change of clue {clue} at {position} was told twice"));
+            self.seen.repeated.push((clue.clone(), position));
         }
-        let known = self.seen.entry(clue).or_default();
+        let known = self.seen.positions.entry(clue).or_default();
         *known = position.max(*known);
     }
 }
