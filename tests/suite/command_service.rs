@@ -60,6 +60,17 @@ fn note(text: &str) -> Option<Personal<String>> {
     Personal::text(text)
 }
 
+fn log_call(clue_id: ClueId, note: Option<Personal<String>>) -> WorkClue {
+    let step = ClueStep::LogFollowUp {
+        channel: domain::clue::FollowUpChannel::Call,
+        outcome: domain::clue::FollowUpOutcome::Connected,
+        duration_seconds: Some(60),
+        next_at: None,
+        note,
+    };
+    WorkClue { clue_id, step }
+}
+
 async fn of_many_concurrent_claims_one_wins_and_every_loser_is_recorded_with_the_winner(store: Store) {
     let world = world(&store).await;
     let (clue_id, _) = world.pooled_clue("13800138000").await;
@@ -211,16 +222,7 @@ async fn two_processes_working_one_clue_lose_no_update(store: Store) {
     let calls = (0..40).map(|n| {
         let service = if n % 2 == 0 { world.service.clone() } else { other.clone() };
         let context = world.operator(agent);
-        let log_call = WorkClue {
-            clue_id,
-            step: ClueStep::LogFollowUp {
-                channel: domain::clue::FollowUpChannel::Call,
-                outcome: domain::clue::FollowUpOutcome::Connected,
-                duration_seconds: Some(60),
-                next_at: None,
-                note: None,
-            },
-        };
+        let log_call = log_call(clue_id, None);
         tokio::spawn(async move { service.execute(&context, &log_call).await })
     });
     for result in join_all(calls.collect::<Vec<_>>()).await {
@@ -355,16 +357,7 @@ async fn whoever_still_has_a_data_key_seals_nothing_for_whom_another_process_era
     let other = store.service(ManualClock::new()).await;
     let agent = world.hire(&[Role::Agent]).await;
     let (clue_id, customer_id) = world.owned_clue("13800138000", agent).await;
-    let call = |note| WorkClue {
-        clue_id,
-        step: ClueStep::LogFollowUp {
-            channel: domain::clue::FollowUpChannel::Call,
-            outcome: domain::clue::FollowUpOutcome::Connected,
-            duration_seconds: None,
-            next_at: None,
-            note,
-        },
-    };
+    let call = |note| log_call(clue_id, note);
     world.done(&world.operator(agent), &call(note("wants a red one"))).await;
     let erase = EraseCustomer { customer_id, ground: parse("request") };
     other.execute(&world.system(), &erase).await.unwrap();

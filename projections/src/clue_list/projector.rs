@@ -185,21 +185,20 @@ impl Batch for ClueBatch {
     }
 
     fn changes(&self) -> Vec<ChangedClue> {
-        let row = |(clue_id, touched): (&ClueId, &Touched)| {
-            self.clues.get(&touched.customer, &(*clue_id,)).map(|row| (row, *touched))
-        };
-        let touched = self.touched.iter().filter_map(row);
-        touched
-            .map(|(row, Touched { before, left, .. })| ChangedClue {
-                clue_id: row.clue_id,
+        let changed = |(clue_id, touched): (&ClueId, &Touched)| {
+            let row = self.clues.get(&touched.customer, &(*clue_id,))?;
+            let (before, now) = (touched.before, Held::of(row));
+            Some(ChangedClue {
+                clue_id: *clue_id,
                 position: row.position,
-                left,
+                left: touched.left,
                 line: row.line.clone(),
-                owners: [row.owner_id, before.owner],
-                teams: [row.team_id, before.team],
-                pooled: before.pooled || Held::of(row).pooled,
+                owners: [now.owner, before.owner],
+                teams: [now.team, before.team],
+                pooled: before.pooled || now.pooled,
             })
-            .collect()
+        };
+        self.touched.iter().filter_map(changed).collect()
     }
 }
 

@@ -332,13 +332,7 @@ fn show_page(page: Page<ClueRow>, viewer: &Viewer) -> Page<ClueItem> {
 }
 
 pub(super) fn show(mut row: ClueRow, viewer: &Viewer) -> Option<ClueItem> {
-    let holding = Holding {
-        line: &row.line,
-        owner: row.owner_id,
-        team: row.team_id,
-        pooled: row.lifecycle == Lifecycle::Pooled,
-    };
-    let sight = viewer.sight_of_clue(holding)?;
+    let sight = viewer.sight_of_clue(row.holding())?;
     let customer_name = Shown::name(row.customer_name.take(), row.erased, sight);
     Some(ClueItem { clue: row, customer_name, sight })
 }

@@ -196,6 +196,15 @@ record! {
     }
 }
 
+impl ClueRow {
+    /// What decides who may see it.
+    #[must_use]
+    pub fn holding(&self) -> Holding<'_> {
+        let pooled = self.lifecycle == Lifecycle::Pooled;
+        Holding { line: &self.line, owner: self.owner_id, team: self.team_id, pooled }
+    }
+}
+
 impl DepartureRow {
     /// What left, when a clue that was held one way is held another way.
     pub(super) fn between(before: &Held, row: &ClueRow, position: Position) -> Option<Self> {
@@ -229,6 +238,7 @@ pub(super) struct Held {
 impl Held {
     /// Who holds the clue of a row.
     pub fn of(row: &ClueRow) -> Self {
-        Self { owner: row.owner_id, team: row.team_id, pooled: row.lifecycle == Lifecycle::Pooled }
+        let Holding { owner, team, pooled, .. } = row.holding();
+        Self { owner, team, pooled }
     }
 }

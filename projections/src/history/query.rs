@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::clue::Lifecycle;
 use domain::envelope::Position;
 use domain::ids::{ClueId, CustomerId};
 use domain::ports::BlindIndex;
@@ -11,7 +10,7 @@ use domain::ports::BlindIndex;
 use super::clue::FIELDS;
 use super::rows::{CLUE_PAST, CluePast, PAST_VALUE, PastValueRow};
 use crate::clue_list::{CLUE_LIST, ClueItem, ClueRow, FieldItem};
-use crate::read::{Holding, QueryError, Shown, Sight, Viewer};
+use crate::read::{QueryError, Shown, Sight, Viewer};
 use crate::sql::{Database, Record as _, SqlError, Value};
 
 /// Reads the past. Cheap to clone.
@@ -52,13 +51,7 @@ impl HistoryQuery {
         let mut found = HashMap::new();
         for row in self.db.fetch(&sql, &[Value::texts(ids)]).await? {
             let row = ClueRow::from_row(&row)?;
-            let holding = Holding {
-                line: &row.line,
-                owner: row.owner_id,
-                team: row.team_id,
-                pooled: row.lifecycle == Lifecycle::Pooled,
-            };
-            if let Some(sight) = viewer.sight_of_clue(holding) {
+            if let Some(sight) = viewer.sight_of_clue(row.holding()) {
                 let now = Now { customer_id: row.customer_id, sight, erased: row.erased };
                 found.insert(row.clue_id, now);
             }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, SimpleObject, Subscription};
-use domain::clue::Lifecycle;
 use domain::ids::{ClueId, OperatorId};
 use domain::values::LineKey;
 use futures::stream::{self, Stream};
@@ -268,11 +267,10 @@ impl Watcher {
     /// Whether a clue that the viewer sees is in the view: in the pool, or one that the viewer works or
     /// oversees, which seeing it in the pool is not.
     fn shows(&self, viewer: &Viewer, item: &ClueItem) -> bool {
-        let clue = &item.clue;
-        let holding = Holding { line: &clue.line, owner: clue.owner_id, team: clue.team_id, pooled: false };
+        let holding = item.clue.holding();
         match self.view {
-            View::Pool => clue.lifecycle == Lifecycle::Pooled,
-            View::List => viewer.sight_of_clue(holding).is_some(),
+            View::Pool => holding.pooled,
+            View::List => viewer.sight_of_clue(Holding { pooled: false, ..holding }).is_some(),
         }
     }
 
@@ -349,8 +347,12 @@ mod tests {
     }
 
     async fn told(watcher: &mut Watcher) -> serde_json::Value {
+        json!(change(watcher).await.clue_id.0)
+    }
+
+    async fn change(watcher: &mut Watcher) -> ClueChange {
         let told = tokio::time::timeout(Duration::from_secs(20), watcher.next()).await;
-        json!(told.expect("a change is told").ok().flatten().unwrap().clue_id.0)
+        told.expect("a change is told").ok().flatten().unwrap()
     }
 
     #[tokio::test]
@@ -400,8 +402,7 @@ mod tests {
         watcher.changes = changes;
         let input = json!({ "clueId": clue["clueId"] });
         let released = world.done(agent, "releaseClue", "ReleaseClueInput", input).await;
-        let told = tokio::time::timeout(Duration::from_secs(20), watcher.next()).await;
-        let change = told.expect("the release is told").ok().flatten().unwrap();
+        let change = change(&mut watcher).await;
         assert_eq!(json!(change.clue_id.0), clue["clueId"]);
         assert_eq!(change.position.0, position(&released));
         assert!(change.clue.is_none(), "it left the list");
@@ -463,8 +464,7 @@ mod tests {
         let claimed = world.done(agent, "claimClue", "ClueInput", json!({ "clueId": clue["clueId"] })).await;
         // The list has the claim, and the word of it waits to be heard, when the watcher begins.
         world.data(agent, query, json!({ "at": claimed["position"] })).await;
-        let told = tokio::time::timeout(Duration::from_secs(20), watcher.next()).await;
-        let change = told.expect("the claim is told").ok().flatten().unwrap();
+        let change = change(&mut watcher).await;
         assert_eq!(json!(change.clue_id.0), clue["clueId"]);
         assert!(change.clue.is_none(), "it left the pool");
         world.end().await;
