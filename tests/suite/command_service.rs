@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use commands::clock::fresh_uuid;
 use commands::event_log::EventLog;
-use commands::service::{COMMAND_RETENTION, CommandError};
+use commands::service::{COMMAND_RETENTION, CommandContext, CommandError};
 use commands::use_cases::clue::{AssignClue, ClaimClue, ClueStep, ReleaseClue, Route, WorkClue};
 use commands::use_cases::customer::{ChangeCustomer, ContactInput, CustomerChange, EraseCustomer};
 use commands::use_cases::operator::{ChangeOperator, OperatorChange};
@@ -32,12 +32,14 @@ on_every_backend! {
     a_source_record_is_taken_in_once,
     concurrent_captures_of_one_phone_make_one_customer,
     a_repeated_command_returns_its_first_result_refusals_included,
+    what_was_forbidden_stays_so_under_its_id_and_rights_that_came_later_need_a_new_one,
     a_command_id_is_not_used_for_something_else,
     command_ids_out_of_time_or_of_another_version_are_refused,
     a_pinned_revision_that_is_stale_is_an_error,
     two_processes_working_one_clue_lose_no_update,
     a_decision_rests_on_what_another_process_did_before,
     an_abandoned_command_is_done_and_leaves_no_stale_state,
+    what_is_sent_again_while_it_is_on_its_way_is_answered_as_it_turns_out,
     whoever_goes_away_before_there_is_a_place_in_the_queue_has_done_nothing,
     nobody_works_clues_of_others_and_the_suspended_do_nothing,
     a_former_owner_waits_for_the_cooldown,
@@ -168,6 +170,22 @@ async fn a_repeated_command_returns_its_first_result_refusals_included(store: St
     assert_eq!(world.service.log().head().await.unwrap(), head);
 }
 
+async fn what_was_forbidden_stays_so_under_its_id_and_rights_that_came_later_need_a_new_one(store: Store) {
+    let world = world(&store).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, _) = world.pooled_clue("13800138000").await;
+    let step = WorkClue { clue_id, step: ClueStep::MoveStage(parse("contacted")) };
+    let forbidden = world.operator(agent);
+    assert_eq!(world.refused(&forbidden, &step).await, "forbidden");
+    world.done(&world.operator(agent), &ClaimClue { clue_id }).await;
+    let head = world.service.log().head().await.unwrap();
+    for service in [world.service.clone(), store.service(ManualClock::new()).await] {
+        assert_eq!(service.execute(&forbidden, &step).await, Err(CommandError::Forbidden));
+    }
+    assert_eq!(world.service.log().head().await.unwrap(), head);
+    world.done(&world.operator(agent), &step).await;
+}
+
 async fn a_command_id_is_not_used_for_something_else(store: Store) {
     let world = world(&store).await;
     let ((one, _), (two, _)) =
@@ -212,6 +230,11 @@ async fn a_pinned_revision_that_is_stale_is_an_error(store: Store) {
     assert_eq!(error, CommandError::StaleRevision { expected, current });
     // The command that was done is repeated with the revision that it saw, which is stale by now.
     assert!(world.done(&pinned, &step("contacted")).await.repeated);
+    // The one that was not stays so, whatever is pinned now, in another process too.
+    let other = store.service(ManualClock::new()).await;
+    stale.expected_revision = Some(current);
+    assert_eq!(other.execute(&stale, &step("negotiating")).await, Err(error));
+    world.done(&world.operator(agent), &step("negotiating")).await;
 }
 
 async fn two_processes_working_one_clue_lose_no_update(store: Store) {
@@ -275,6 +298,35 @@ async fn an_abandoned_command_is_done_and_leaves_no_stale_state(store: Store) {
     assert!(world.done(&context, &step).await.revision >= Revision::new(3));
     let next = WorkClue { clue_id, step: ClueStep::MoveStage(parse("negotiating")) };
     assert_eq!(world.done(&world.operator(agent), &next).await.revision, Revision::new(4));
+}
+
+async fn what_is_sent_again_while_it_is_on_its_way_is_answered_as_it_turns_out(store: Store) {
+    let world = world(&store).await;
+    let agent = world.hire(&[Role::Agent]).await;
+    let (clue_id, _) = world.pooled_clue("13800138000").await;
+    let (claim, release) = (ClaimClue { clue_id }, ReleaseClue { clue_id, note: None });
+    let of_agent = || CommandContext { bulk: true, ..world.operator(agent) };
+    let (claims, releases) = (of_agent(), of_agent());
+    let log = world.service.log();
+    let gathering = log.appender().gather();
+    // Both are handed in, the second one on the strength of the first, and nothing is committed.
+    let mut claimed = Box::pin(world.service.execute(&claims, &claim));
+    assert!(futures::poll!(&mut claimed).is_pending());
+    {
+        let mut released = Box::pin(world.service.execute(&releases, &release));
+        assert!(futures::poll!(&mut released).is_pending());
+    }
+    // The caller went away and sends it again: as far as the log knows, the clue is nobody's.
+    let again = world.service.execute(&releases, &release);
+    let committed = async {
+        for _ in 0..20 {
+            assert_eq!(log.command(releases.command_id).await.unwrap(), None);
+        }
+        drop(gathering);
+    };
+    let (again, ()) = tokio::join!(again, committed);
+    let (claimed, again) = (claimed.await.unwrap(), again.unwrap());
+    assert!(again.repeated && again.position > claimed.position, "{again:?} {claimed:?}");
 }
 
 async fn whoever_goes_away_before_there_is_a_place_in_the_queue_has_done_nothing(store: Store) {

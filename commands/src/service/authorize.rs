@@ -6,7 +6,7 @@ use domain::ids::OperatorId;
 use domain::operator::{Operator, Role};
 use domain::values::LineKey;
 
-use super::error::{CommandError, Stop};
+use super::error::{Declined, Stop};
 use super::unit_of_work::UnitOfWork;
 
 /// What somebody wants to do.
@@ -37,7 +37,7 @@ impl UnitOfWork<'_> {
         if operator.is_active() && permission.allows(id, &operator) {
             return Ok(());
         }
-        Err(Stop::Fail(CommandError::Forbidden))
+        Err(Stop::Declined(Declined::Forbidden))
     }
 }
 

@@ -33,16 +33,43 @@ impl Refused {
     }
 }
 
+/// Why a command is answered with no. The log remembers it with the command's id and checks what it
+/// was decided on, so that it is the answer at every repeat, and no earlier sending that is still on its
+/// way is done behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Declined {
+    /// The rules forbid it.
+    Refused(Refused),
+    /// The actor may not do it.
+    Forbidden,
+    /// The aggregate went on since the caller saw it.
+    StaleRevision {
+        /// The revision that the caller saw.
+        expected: Revision,
+        /// The revision that it had.
+        current: Revision,
+    },
+}
+
+impl From<Refused> for Declined {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
 /// Why a command did not do what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The rules forbid it.
     #[error("{}", .0.message)]
     Refused(Refused),
-    /// The actor may not do it, or may not know whether it exists.
+    /// The actor may not do it, or may not know whether it exists. Remembered, as a refusal is: with more
+    /// rights, it is another command.
     #[error("not allowed")]
     Forbidden,
-    /// The aggregate went on since the caller saw it.
+    /// The aggregate went on since the caller saw it. Remembered, as a refusal is: whoever looks again and
+    /// still wants it sends another command.
     #[error("it changed since: it is at revision {current}, not {expected}")]
     StaleRevision {
         /// The revision that the caller saw.
@@ -98,6 +125,16 @@ impl CommandError {
     }
 }
 
+impl From<Declined> for CommandError {
+    fn from(declined: Declined) -> Self {
+        match declined {
+            Declined::Refused(refused) => Self::Refused(refused),
+            Declined::Forbidden => Self::Forbidden,
+            Declined::StaleRevision { expected, current } => Self::StaleRevision { expected, current },
+        }
+    }
+}
+
 impl From<ReadError> for CommandError {
     fn from(error: ReadError) -> Self {
         match error {
@@ -122,9 +159,9 @@ impl From<AppendError> for CommandError {
 /// Why a use case stops before it has staged everything.
 #[derive(Debug)]
 pub enum Stop {
-    /// The rules forbid it: remembered as the command's result.
-    Refused(Refused),
-    /// Something else; not remembered.
+    /// The answer is no: remembered as the command's result.
+    Declined(Declined),
+    /// Nobody knows the answer: not remembered.
     Fail(CommandError),
     /// A fact changed while it was looked at: decide again.
     Again,
@@ -132,14 +169,23 @@ pub enum Stop {
 
 impl<R: Refusal> From<R> for Stop {
     fn from(refusal: R) -> Self {
-        Self::Refused(Refused::of(&refusal))
+        Self::Declined(Refused::of(&refusal).into())
     }
 }
 
 impl Stop {
     /// A refusal that no aggregate makes.
     pub(crate) fn refused(code: &str, message: &str, field: Option<&str>) -> Self {
-        Self::Refused(Refused::new(code, message, field))
+        Self::Declined(Refused::new(code, message, field).into())
+    }
+
+    /// What it is to a caller for whom nothing is remembered.
+    pub(super) fn unremembered(self) -> CommandError {
+        match self {
+            Self::Declined(declined) => declined.into(),
+            Self::Fail(error) => error,
+            Self::Again => CommandError::Contended,
+        }
     }
 
     /// A store that failed.

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a use case is decided on the newest state that this process knows; when another
 //! process was faster, it is decided again (unless the caller pinned a revision); a command id has
-//! one effect and one result, refusals included; personal fields are sealed before they leave.
+//! one effect and one result, whatever the answer is; personal fields are sealed before they leave.
 //!
 //! Deliberately absent: rules of the business (in `domain`) and knowledge of read models.
 
@@ -102,22 +102,14 @@ impl CommandService {
         let input =
             serde_json::to_vec(use_case).map_err(|error| CommandError::Internal(error.to_string()))?;
         let fingerprint = self.0.index.fingerprint(U::NAME, &input);
-        let (mut place, mut fresh, mut erased) = (None, false, None);
+        let (mut place, mut erased) = (None, None);
         for _ in 0..ATTEMPTS {
-            let mut work = UnitOfWork::new(&self.0, context).reading(fresh).without(erased);
+            let mut work = UnitOfWork::new(&self.0, context).without(erased);
             let done = match use_case.execute(&mut work).await {
                 Ok(done) => done,
-                Err(Stop::Refused(refused)) => {
+                Err(Stop::Declined(declined)) => {
                     work.discard();
-                    Done::refused(refused)
-                }
-                // The log checks what a decision rests on when it is appended, and these are not: they are
-                // made once more on what the log has now. Another process may have gone on, and what is in
-                // flight may fail.
-                Err(Stop::Fail(CommandError::Forbidden | CommandError::StaleRevision { .. }))
-                    if !std::mem::replace(&mut fresh, true) && work.doubt() =>
-                {
-                    continue;
+                    Done::declined(declined)
                 }
                 Err(Stop::Fail(error)) => {
                     return self.repeat_or(context.command_id, fingerprint, error).await;
@@ -132,11 +124,7 @@ impl CommandService {
                     fail::fail_point!("command.before-reply");
                     return done.answer(at);
                 }
-                Ok(None) => {
-                    // What is in flight here is newer than what the log has.
-                    fresh = false;
-                    tokio::task::yield_now().await;
-                }
+                Ok(None) => tokio::task::yield_now().await,
                 Err(AppendError::CommandExists(stored)) => return repeat(&stored, fingerprint),
                 Err(AppendError::WrongExpectedRevision { stream, expected }) => {
                     self.0.cache.evict_read(&stream, expected);
@@ -170,9 +158,7 @@ impl CommandService {
         work.discard();
         match done {
             Ok(done) => done.answer((Position::ZERO, Revision::ZERO)).map(|_| ()),
-            Err(Stop::Refused(refused)) => Err(CommandError::Refused(refused)),
-            Err(Stop::Fail(error)) => Err(error),
-            Err(Stop::Again) => Err(CommandError::Contended),
+            Err(stop) => Err(stop.unremembered()),
         }
     }
 
@@ -182,12 +168,7 @@ impl CommandService {
         context: &CommandContext,
         id: &A::Id,
     ) -> Result<Arc<A>, CommandError> {
-        match UnitOfWork::new(&self.0, context).load::<A>(id).await {
-            Ok(state) => Ok(state),
-            Err(Stop::Refused(refused)) => Err(CommandError::Refused(refused)),
-            Err(Stop::Fail(error)) => Err(error),
-            Err(Stop::Again) => Err(CommandError::Contended),
-        }
+        UnitOfWork::new(&self.0, context).load::<A>(id).await.map_err(Stop::unremembered)
     }
 
     /// A failure may hide that the command was done before: its first result then counts.

@@ -6,12 +6,12 @@ use domain::Position;
 use domain::envelope::Revision;
 use serde::{Deserialize, Serialize};
 
-use super::error::{CommandError, Refused};
+use super::error::{CommandError, Declined};
 use crate::event_log::StoredCommand;
 
 /// What a use case came to.
 pub struct Done {
-    result: Result<Ids, Refused>,
+    result: Result<Ids, Declined>,
 }
 
 /// Ids that a use case made or found.
@@ -27,7 +27,8 @@ enum Stored {
         #[serde(default)]
         revision: Revision,
     },
-    Refused(Refused),
+    #[serde(untagged)]
+    Declined(Declined),
 }
 
 /// A command that was done.
@@ -49,9 +50,9 @@ impl Done {
         Self { result: Ok(BTreeMap::new()) }
     }
 
-    /// It was refused; events may record that.
-    pub(crate) const fn refused(refused: Refused) -> Self {
-        Self { result: Err(refused) }
+    /// The answer is no; events may record that.
+    pub(crate) fn declined(declined: impl Into<Declined>) -> Self {
+        Self { result: Err(declined.into()) }
     }
 
     /// It was done, and made or found something.
@@ -66,7 +67,7 @@ impl Done {
     pub(super) fn stored(&self, revision: Revision) -> Result<String, serde_json::Error> {
         serde_json::to_string(&match &self.result {
             Ok(ids) => Stored::Done { ids: ids.clone(), revision },
-            Err(refused) => Stored::Refused(refused.clone()),
+            Err(declined) => Stored::Declined(declined.clone()),
         })
     }
 
@@ -75,7 +76,7 @@ impl Done {
         let (position, revision) = at;
         match self.result {
             Ok(ids) => Ok(Receipt { position, revision, ids, repeated: false }),
-            Err(refused) => Err(CommandError::Refused(refused)),
+            Err(declined) => Err(declined.into()),
         }
     }
 }
@@ -88,7 +89,7 @@ impl Receipt {
             Stored::Done { ids, revision } => {
                 Ok(Self { position: stored.position, revision, ids, repeated: true })
             }
-            Stored::Refused(refused) => Err(CommandError::Refused(refused)),
+            Stored::Declined(declined) => Err(declined.into()),
         }
     }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::Inner;
 use super::cache::{Entry, Step};
 use super::context::CommandContext;
-use super::error::{CommandError, Refused, Stop};
+use super::error::{CommandError, Declined, Refused, Stop};
 use super::outcome::Done;
 use crate::clock::fresh_uuid;
 use crate::event_log::{
@@ -51,8 +51,6 @@ struct Staged {
 /// A stream that the work looked at or adds to.
 struct Open {
     loaded: Revision,
-    /// Whether this process knew it, and did not read it from the log just now.
-    known: bool,
     /// The chain of appends that it rests on; none when it was read from the log.
     chain: Option<Chain>,
     state: Arc<dyn Any + Send + Sync>,
@@ -64,8 +62,6 @@ pub struct UnitOfWork<'a> {
     inner: &'a Inner,
     context: &'a CommandContext,
     now: Instant,
-    /// Whether to read from the log what this process knows, too.
-    fresh: bool,
     /// Somebody whose data key is gone, though it may still be found.
     erased: Option<SubjectId>,
     streams: BTreeMap<StreamId, Open>,
@@ -85,7 +81,6 @@ impl<'a> UnitOfWork<'a> {
             inner,
             context,
             now: inner.clock.now(),
-            fresh: false,
             erased: None,
             streams: BTreeMap::new(),
             primary: None,
@@ -96,12 +91,6 @@ impl<'a> UnitOfWork<'a> {
             release_owners: Vec::new(),
             destroy_keys: Vec::new(),
         }
-    }
-
-    /// Whether everything is read from the log, whatever this process knows.
-    pub(super) const fn reading(mut self, fresh: bool) -> Self {
-        self.fresh = fresh;
-        self
     }
 
     /// Seals nothing for somebody of whom the log said that the data key is gone.
@@ -120,14 +109,6 @@ impl<'a> UnitOfWork<'a> {
         self.releases.clear();
         self.release_owners.clear();
         self.destroy_keys.clear();
-    }
-
-    /// Forgets what this process knew and another one may have changed; whether that was anything.
-    pub(super) fn doubt(&self) -> bool {
-        let known = self.streams.iter().filter(|(_, open)| open.known);
-        let known: Vec<_> = known.map(|(stream, open)| (stream.clone(), open.chain)).collect();
-        self.inner.cache.evict(&known);
-        !known.is_empty()
     }
 
     /// What surrounds the command.
@@ -169,14 +150,13 @@ impl<'a> UnitOfWork<'a> {
         if let Some(open) = self.streams.get(&stream) {
             return state(&open.state);
         }
-        let known = if self.fresh { None } else { self.inner.cache.get(&stream) };
-        let (entry, known) = match known {
-            Some(entry) => (entry, true),
-            None => (self.load_stored::<A>(&stream).await?, false),
+        let entry = match self.inner.cache.get(&stream) {
+            Some(entry) => entry,
+            None => self.load_stored::<A>(&stream).await?,
         };
         let loaded = state(&entry.state);
         let (chain, events) = (entry.chain, Vec::new());
-        let open = Open { loaded: entry.revision, known, chain, state: entry.state, events };
+        let open = Open { loaded: entry.revision, chain, state: entry.state, events };
         self.streams.insert(stream, open);
         loaded
     }
@@ -202,7 +182,7 @@ impl<'a> UnitOfWork<'a> {
     /// Begins an aggregate whose id was made a moment ago: nothing can be stored of it.
     pub(crate) fn begin<A: Aggregate>(&mut self, id: &A::Id) {
         let state: Arc<dyn Any + Send + Sync> = Arc::new(A::default());
-        let open = Open { loaded: Revision::ZERO, known: false, chain: None, state, events: Vec::new() };
+        let open = Open { loaded: Revision::ZERO, chain: None, state, events: Vec::new() };
         self.streams.insert(StreamId::of::<A>(id), open);
     }
 
@@ -214,7 +194,7 @@ impl<'a> UnitOfWork<'a> {
         if let (Some(expected), Some(open)) = (self.context.expected_revision, self.streams.get(&stream))
             && open.loaded != expected
         {
-            return Err(Stop::Fail(CommandError::StaleRevision { expected, current: open.loaded }));
+            return Err(Stop::Declined(Declined::StaleRevision { expected, current: open.loaded }));
         }
         self.primary = Some(stream);
         Ok(state)
@@ -266,11 +246,11 @@ impl<'a> UnitOfWork<'a> {
             return Err(Stop::Fail(CommandError::Internal("personal data of nobody".to_owned())));
         };
         if self.erased == Some(subject) {
-            return Err(Stop::Refused(erased()));
+            return Err(Stop::Declined(erased().into()));
         }
         if !self.keys.contains_key(&subject) {
             let key = self.inner.vault.key(subject).await.map_err(Stop::read)?;
-            self.keys.insert(subject, key.ok_or_else(|| Stop::Refused(erased()))?);
+            self.keys.insert(subject, key.ok_or_else(|| Stop::Declined(erased().into()))?);
         }
         Ok(())
     }

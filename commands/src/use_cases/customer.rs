@@ -51,7 +51,7 @@ impl UseCase for RegisterCustomer {
         if let Some(key) = source_key("customer", &self.line, &self.source)
             && let Some(Some(holder)) = work.holders(std::slice::from_ref(&key)).await?.pop()
         {
-            return Err(Stop::Refused(source_known(&holder.owner)));
+            return Err(Stop::Declined(source_known(&holder.owner).into()));
         }
         let id = register(work, &self.line, &self.source, self.name.clone()).await?;
         for contact in contacts {

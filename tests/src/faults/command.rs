@@ -59,7 +59,7 @@ pub enum Answer {
     Done(Done),
     /// The rules forbid it, now and at every repeat.
     Refused(String),
-    /// The client may not do that now.
+    /// The client may not do that, now and at every repeat.
     Forbidden,
     /// Nobody knows.
     Lost(String),

@@ -82,7 +82,7 @@ impl UseCase for CaptureClue {
         let person = source_key("customer", &self.line, &self.source);
         let found = look_up(work, source.as_ref(), person.as_ref(), &contacts).await?;
         if let Some(holder) = found.clue {
-            return Err(Stop::Refused(source_known(&holder.owner)));
+            return Err(Stop::Declined(source_known(&holder.owner).into()));
         }
         let customer_id = self.customer(work, &contacts, &found.customers, found.person).await?;
         let customer = work.load::<Customer>(&customer_id).await?.standing();

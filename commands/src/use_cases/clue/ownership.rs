@@ -104,7 +104,7 @@ impl UseCase for ClaimClue {
         let reason = Code::new(refusal.code()).map_err(|_| Stop::Again)?;
         let attempt = ClueAttemptsCommand::RecordRefusedClaim { operator_id, at, reason, winner, won_at };
         work.decide::<ClueAttempts>(&self.clue_id, &about, attempt).await?;
-        Ok(Done::refused(Refused::of(&refusal)))
+        Ok(Done::declined(Refused::of(&refusal)))
     }
 }
 

@@ -146,7 +146,8 @@ async fn assert_acknowledged(port: &Arc<dyn EventLog>, log: &[Entry], history: &
                 assert!(tried, "{observed:?} has no effect: {effect:?}");
             }
             Answer::Forbidden => {
-                assert!(stored.is_none() && effect.is_none(), "{observed:?} has no effect");
+                assert!(stored.is_some(), "{observed:?} is remembered");
+                assert!(effect.is_none(), "{observed:?} has no effect: {effect:?}");
             }
             Answer::Lost(_) => panic!("{observed:?} has no answer"),
         }
