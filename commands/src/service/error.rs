@@ -38,7 +38,7 @@ impl Refused {
 /// way is done behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Declined {
+pub enum Declined {
     /// The rules forbid it.
     Refused(Refused),
     /// The actor may not do it.
