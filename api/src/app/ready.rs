@@ -1,15 +1,18 @@
 //! What others ask of the parts: whether they can work, who an operator is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use commands::event_log::EventLog;
 use domain::ids::OperatorId;
-use projections::{Directory, Projections};
+use projections::{Directory, Projections, WaitError, operators};
 
 use crate::auth::{self, DirectoryEntry, DirectoryUnavailable};
 use crate::http::{Check, Readiness};
 
+/// How long whoever is not known waits for the read model.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A read model that is further behind is not ready, in seconds.
 const MAX_LAG_SECONDS: f64 = 60.0;
 
@@ -55,16 +58,43 @@ impl Readiness for Parts {
 }
 
 /// The directory as authentication asks it.
-pub struct Operators(pub Directory);
+pub struct Operators {
+    /// The directory.
+    pub directory: Directory,
+    /// The log that it comes from.
+    pub log: Arc<dyn EventLog>,
+    /// The read models between them.
+    pub projections: Projections,
+}
 
-#[async_trait]
-impl auth::Directory for Operators {
-    async fn find(&self, id: OperatorId) -> Result<Option<DirectoryEntry>, DirectoryUnavailable> {
-        let entry = self.0.now().operators.get(&id).map(|operator| DirectoryEntry {
+impl Operators {
+    fn known(&self, id: OperatorId) -> Option<DirectoryEntry> {
+        self.directory.now().operators.get(&id).map(|operator| DirectoryEntry {
             roles: operator.roles.clone(),
             scope: operator.scope.clone(),
             suspended: operator.suspended,
-        });
-        Ok(entry)
+        })
+    }
+
+    /// Lets the directory have what the log has now, with some patience.
+    async fn catch_up(&self) -> Result<(), DirectoryUnavailable> {
+        let unavailable = |error: &dyn std::fmt::Display| DirectoryUnavailable(error.to_string());
+        let head = self.log.head().await.map_err(|error| unavailable(&error))?.position;
+        match self.projections.wait_for(&[operators::Operators::NAME], head, PATIENCE).await {
+            Ok(()) | Err(WaitError::Stale { .. }) => {}
+            Err(WaitError::Sql(error)) => return Err(unavailable(&error)),
+        }
+        self.directory.refresh().await.map(drop).map_err(|error| unavailable(&error))
+    }
+}
+
+#[async_trait]
+impl auth::Directory for Operators {
+    /// Whoever is not known may have been registered a moment ago.
+    async fn find(&self, id: OperatorId) -> Result<Option<DirectoryEntry>, DirectoryUnavailable> {
+        match self.known(id) {
+            None => self.catch_up().await.map(|()| self.known(id)),
+            known => Ok(known),
+        }
     }
 }

@@ -88,7 +88,11 @@ impl Service {
         roles: &[Role],
     ) -> Result<Self, ServeError> {
         let clock = app.commands.clock().clone();
-        let directory = Arc::new(Operators(app.directory.clone()));
+        let directory = Arc::new(Operators {
+            directory: app.directory.clone(),
+            log: app.log.clone(),
+            projections: app.projections.clone(),
+        });
         let authenticator =
             Authenticator::new(Tokens::new(keys.signing())?, directory, Arc::new(move || clock.now()));
         let sealing = if roles.contains(&Role::Checkpoints) {

@@ -47,6 +47,22 @@ async fn an_administrator_registers_people_and_a_suspended_one_is_turned_away() 
 }
 
 #[tokio::test]
+async fn whoever_was_registered_a_moment_ago_is_known_to_the_next_request() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        let scope = json!({ "lines": ["used-car-sales"], "teams": [] });
+        let input = json!({ "name": "Zhao Lei", "roles": ["AGENT"], "scope": scope });
+        let hired =
+            world.done(world.who(Role::Admin), "registerOperator", "RegisterOperatorInput", input).await;
+        let id: domain::ids::OperatorId = hired["operatorId"].as_str().unwrap().parse().unwrap();
+        assert_eq!(world.data(id, "{ viewer { id } }", json!({})).await["viewer"]["id"], json!(id));
+    }
+    let nobody = domain::ids::OperatorId::new(uuid::Uuid::from_u128(77));
+    assert_eq!(world.code(nobody, "{ viewer { id } }", json!({})).await, "operator_unknown");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_policy_of_a_line_is_published_by_those_who_run_it() {
     let world = World::new().await;
     let input = json!({ "line": "used-car-sales", "formerOwnerCooldownMinutes": 77 });
