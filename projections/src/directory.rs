@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::envelope::Position;
 use domain::ids::{OperatorId, TeamId};
 use domain::values::LineKey;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::lines::{self, Line};
 use crate::operators::{self, OperatorEntry, TeamEntry};
@@ -53,6 +53,9 @@ impl Snapshot {
 pub struct Directory {
     db: Database,
     snapshot: Arc<RwLock<Arc<Snapshot>>>,
+    /// Held while it is read again, so that whoever reads later has the newer one, and nobody reads what
+    /// another one just has.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Directory {
@@ -61,7 +64,7 @@ impl Directory {
     /// # Errors
     /// See [`SqlError`].
     pub async fn open(db: Database) -> Result<Self, SqlError> {
-        let directory = Self { db, snapshot: Arc::default() };
+        let directory = Self { db, snapshot: Arc::default(), reading: Arc::default() };
         directory.refresh().await?;
         Ok(directory)
     }
@@ -77,6 +80,7 @@ impl Directory {
     /// # Errors
     /// See [`SqlError`].
     pub async fn refresh(&self) -> Result<bool, SqlError> {
+        let _reading = self.reading.lock().await;
         let positions = self.positions().await?;
         if positions == self.now().positions {
             return Ok(false);

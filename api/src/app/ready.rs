@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use commands::event_log::EventLog;
 use domain::ids::OperatorId;
-use projections::{Directory, Projections, WaitError, operators};
+use projections::{Directory, Projections, operators};
 
 use crate::auth::{self, DirectoryEntry, DirectoryUnavailable};
 use crate::http::{Check, Readiness};
 
-/// How long whoever is not known waits for the read model.
+/// How long whoever is not known waits for the read model, and half of what the whole may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A read model that is further behind is not ready, in seconds.
 const MAX_LAG_SECONDS: f64 = 60.0;
@@ -76,14 +76,12 @@ impl Operators {
         })
     }
 
-    /// Lets the directory have what the log has now, with some patience.
+    /// Lets the directory have what the log has now.
     async fn catch_up(&self) -> Result<(), DirectoryUnavailable> {
         let unavailable = |error: &dyn std::fmt::Display| DirectoryUnavailable(error.to_string());
         let head = self.log.head().await.map_err(|error| unavailable(&error))?.position;
-        match self.projections.wait_for(&[operators::Operators::NAME], head, PATIENCE).await {
-            Ok(()) | Err(WaitError::Stale { .. }) => {}
-            Err(WaitError::Sql(error)) => return Err(unavailable(&error)),
-        }
+        let model = operators::Operators::NAME;
+        self.projections.wait_for(&[model], head, PATIENCE).await.map_err(|error| unavailable(&error))?;
         self.directory.refresh().await.map(drop).map_err(|error| unavailable(&error))
     }
 }
@@ -92,9 +90,13 @@ impl Operators {
 impl auth::Directory for Operators {
     /// Whoever is not known may have been registered a moment ago.
     async fn find(&self, id: OperatorId) -> Result<Option<DirectoryEntry>, DirectoryUnavailable> {
-        match self.known(id) {
-            None => self.catch_up().await.map(|()| self.known(id)),
-            known => Ok(known),
+        let known = self.known(id);
+        if known.is_some() {
+            return Ok(known);
+        }
+        match tokio::time::timeout(2 * PATIENCE, self.catch_up()).await {
+            Ok(caught_up) => caught_up.map(|()| self.known(id)),
+            Err(_) => Err(DirectoryUnavailable("nothing answers in time".to_owned())),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Refused {
 
 /// Why a command is answered with no. The log remembers it with the command's id and checks what it
 /// was decided on, so that it is the answer at every repeat, and no earlier sending that is still on its
-/// way is done behind it.
+/// way is done behind it (on EventStoreDB: of this process).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Declined {
@@ -70,11 +70,11 @@ pub enum CommandError {
     Forbidden,
     /// The aggregate went on since the caller saw it. Remembered, as a refusal is: whoever looks again and
     /// still wants it sends another command.
-    #[error("it changed since: it is at revision {current}, not {expected}")]
+    #[error("it changed since: it was at revision {current}, not {expected}")]
     StaleRevision {
         /// The revision that the caller saw.
         expected: Revision,
-        /// The revision that it has.
+        /// The revision that it had when this was answered first.
         current: Revision,
     },
     /// The command id was used for something else.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use commands::event_log::{Append, AppendError, EventLog, NewEvent, StreamAppend, append};
+use commands::event_log::{Append, AppendError, DecidedOn, EventLog, NewEvent, StreamAppend, append};
 use domain::envelope::{Position, Revision};
 use domain::{EventType, Instant};
 use tests::eventstore_double::{AppendFault, EventStoreDouble, Written};
@@ -18,6 +18,7 @@ on_either_replica! {
     an_append_that_was_cut_off_after_it_took_effect_is_there_once,
     an_append_that_arrives_late_is_there_once_and_the_replica_has_what_the_stream_has,
     an_append_that_arrives_after_others_is_refused_and_decided_anew,
+    nobody_is_refused_while_an_append_may_still_arrive_that_would_change_the_answer,
     a_client_that_was_given_up_leaves_no_connection_behind,
     an_append_that_is_denied_is_refused_and_the_log_goes_on,
     a_leader_that_steps_down_is_followed,
@@ -91,6 +92,41 @@ async fn an_append_that_arrives_after_others_is_refused_and_decided_anew(backend
     assert!(late.position > Position::ZERO);
     assert_whole(&store, &log, 3).await;
     assert_whole(&store, &other, 3).await;
+}
+
+/// An append is given up whose outcome nobody knows; a refusal that was decided without it.
+async fn given_up(store: &EventStoreStore, log: &Arc<dyn EventLog>) -> Append {
+    done(log, new_events(&[(1, 0, 1)])).await;
+    double(store).fail_appends(&[AppendFault::Late]);
+    // As often as it is tried.
+    double(store).fail_appends(&[AppendFault::CutBefore; 7]);
+    let unknown = append(log.as_ref(), new_events(&[(1, 1, 1)])).await;
+    assert!(matches!(unknown, Err(AppendError::Unavailable(_))), "{unknown:?}");
+    assert_eq!(double(store).faults_left(), 0);
+    let decided_on = vec![DecidedOn { stream: stream(1), at: Revision::new(1) }];
+    Append { decided_on, ..new_events(&[]) }
+}
+
+async fn nobody_is_refused_while_an_append_may_still_arrive_that_would_change_the_answer(backend: Backend) {
+    let store = on_double(backend).await;
+    let log = opened(&store).await;
+    let refusal = given_up(&store, &log).await;
+    let early = append(log.as_ref(), refusal.clone()).await;
+    assert!(matches!(early, Err(AppendError::Unavailable(_))), "{early:?}");
+    double(&store).arrive();
+    let (stream, expected) = (stream(1), Revision::new(1));
+    let late = append(log.as_ref(), refusal).await;
+    assert_eq!(late, Err(AppendError::WrongExpectedRevision { stream, expected }));
+    assert_whole(&store, &log, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_refused_is_told_so_when_nothing_can_arrive_any_more() {
+    let store = on_double(Backend::Sqlite).await;
+    let log = opened(&store).await;
+    let refusal = given_up(&store, &log).await;
+    until(async || append(log.as_ref(), refusal.clone()).await.is_ok()).await;
+    assert_whole(&store, &log, 1).await;
 }
 
 async fn a_client_that_was_given_up_leaves_no_connection_behind(backend: Backend) {

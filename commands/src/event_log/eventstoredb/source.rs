@@ -22,8 +22,8 @@ use super::client::OwnClient;
 use super::entry::Entry;
 use super::tls;
 
-/// How long the server may work on an append.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long the server may work on an append. It drops what it has not begun by then.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 /// How long any call may take, connecting included.
 const REPLY: Duration = Duration::from_secs(6);
 /// Events of a page that is read at once, and the bytes after which it ends all the same.

@@ -9,38 +9,42 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::Position;
 use domain::ids::CommandId;
 use domain::ports::ReadError;
-use domain::{Instant, Position};
+use tokio::time::Instant;
 
 use super::super::append::{Append, AppendError, StoredCommand};
 use super::super::writer::{Backend, BatchError, Committed};
 use super::compare;
 use super::entry::{Entry, lay_out};
 use super::replica::{Replica, Staged};
-use super::source::{AppendFailure, Source};
+use super::source::{AppendFailure, DEADLINE, Source};
 
 /// How often a batch is decided anew because others appended first, before it counts as lost.
 const RACES: usize = 16;
 /// How long to wait when an append is refused for its end while the stream has no other.
 const UNDECIDED: Duration = Duration::from_millis(10);
+/// How long an append of unknown outcome may still arrive: what the server may take, and a moment to get
+/// there.
+const ON_ITS_WAY: Duration = DEADLINE.saturating_add(Duration::from_secs(1));
 
 /// What appends to the stream and feeds the replica.
 pub(in super::super) struct EventStoreWriter<R> {
     replica: R,
     source: Source,
-    /// Whether an append of unknown outcome may still arrive at the end that the stream has now.
-    uncertain: bool,
+    /// Where the last append of unknown outcome was to go, and when it was given up.
+    unknown: Option<(Position, Instant)>,
 }
 
 impl<R: Replica> EventStoreWriter<R> {
     pub fn new(replica: R, source: Source) -> Self {
-        Self { replica, source, uncertain: false }
+        Self { replica, source, unknown: None }
     }
 
     /// Lays the batch into the replica's transaction. When it does not fit, the replica may lag behind
     /// what it would have to be decided on. `None` when it still does not fit.
-    async fn stage(&mut self, batch: &[&Append], now: Instant) -> Result<Option<Staged>, BatchError> {
+    async fn stage(&mut self, batch: &[&Append], now: domain::Instant) -> Result<Option<Staged>, BatchError> {
         for _ in 0..RACES {
             if let Some(staged) = self.replica.stage(batch, now).await? {
                 return Ok(Some(staged));
@@ -65,14 +69,15 @@ impl<R: Replica> EventStoreWriter<R> {
         };
         fail::fail_point!("log.in-stream");
         match appended {
-            Ok(()) if !self.uncertain => {
+            Ok(()) if self.unknown_at(committed.base).is_none() => {
                 self.replica.keep().await?;
                 Ok(Some(committed))
             }
             Ok(()) => self.kept_by_the_stream(batch, committed).await.map(Some),
             Err(failure) => {
-                let unknown = matches!(failure, AppendFailure::Unknown(_));
-                self.uncertain |= unknown;
+                if matches!(failure, AppendFailure::Unknown(_)) {
+                    self.unknown = Some((committed.base, Instant::now()));
+                }
                 self.replica.discard().await?;
                 match failure {
                     AppendFailure::Behind => self.follow_from(committed.base).await.map(|()| None),
@@ -89,14 +94,21 @@ impl<R: Replica> EventStoreWriter<R> {
     }
 
     /// Nothing goes to the stream, so it is asked whether it ends where the batch was decided: a refusal,
-    /// too, rests on everything that was appended before.
+    /// too, rests on everything that was appended before. What may still arrive there is waited for, or
+    /// somebody would be refused what is then done.
     async fn settle_without_events(&mut self, committed: Committed) -> Result<Option<Committed>, BatchError> {
+        let since = self.unknown_at(committed.base);
+        let is_on_its_way = since.is_some_and(|since| since.elapsed() < ON_ITS_WAY);
         let end = self.source.end().await;
-        if end.as_ref().is_ok_and(|end| *end == committed.base) {
+        let is_end = end.as_ref().is_ok_and(|end| *end == committed.base);
+        if is_end && !is_on_its_way {
             self.replica.keep().await?;
             return Ok(Some(committed));
         }
         self.replica.discard().await?;
+        if is_end {
+            return Err(BatchError::Lost("an append may still be on its way".to_owned()));
+        }
         end.map_err(unreadable)?;
         self.follow_from(committed.base).await.map(|()| None)
     }
@@ -104,13 +116,16 @@ impl<R: Replica> EventStoreWriter<R> {
     /// Brings a replica that lags on from where it was.
     async fn follow_from(&mut self, base: Position) -> Result<(), BatchError> {
         let taken = catch_up(&mut self.replica, &mut self.source).await?;
-        if taken > 0 || self.replica.tip().await? > base {
-            // Whatever was on its way came too late now, or is in the replica.
-            self.uncertain = false;
-        } else {
+        if taken == 0 && self.replica.tip().await? == base {
             tokio::time::sleep(UNDECIDED).await;
         }
         Ok(())
+    }
+
+    /// Since when an append of unknown outcome has been on its way to this end of the stream. Once that has
+    /// another one, it is in there, or comes too late.
+    fn unknown_at(&self, end: Position) -> Option<Instant> {
+        self.unknown.filter(|(at, _)| *at == end).map(|(_, since)| since)
     }
 
     /// The server recognises events by their ids, so the append that it confirms may be one that counted
@@ -122,7 +137,6 @@ impl<R: Replica> EventStoreWriter<R> {
     ) -> Result<Committed, BatchError> {
         self.replica.discard().await?;
         catch_up(&mut self.replica, &mut self.source).await?;
-        self.uncertain = false;
         let first = batch.first().ok_or(BatchError::Refused)?;
         match self.replica.find(first.command.id).await? {
             Some((_, recorded_at)) => Ok(Committed { recorded_at, ..committed }),
@@ -180,7 +194,7 @@ impl<R: Replica> Backend for EventStoreWriter<R> {
     /// Half of what the server takes: an event is bigger there than here, for what stands beside it.
     const MAX_BYTES: usize = 1 << 19;
 
-    async fn commit(&mut self, batch: &[&Append], now: Instant) -> Result<Committed, BatchError> {
+    async fn commit(&mut self, batch: &[&Append], now: domain::Instant) -> Result<Committed, BatchError> {
         self.replica.store_keys(batch, now).await?;
         for _ in 0..RACES {
             let staged = self.stage(batch, now).await?.ok_or(BatchError::Refused)?;
@@ -195,7 +209,10 @@ impl<R: Replica> Backend for EventStoreWriter<R> {
         self.replica.explain(append).await
     }
 
-    async fn find(&mut self, command: CommandId) -> Result<Option<(StoredCommand, Instant)>, BatchError> {
+    async fn find(
+        &mut self,
+        command: CommandId,
+    ) -> Result<Option<(StoredCommand, domain::Instant)>, BatchError> {
         self.replica.find(command).await
     }
 
