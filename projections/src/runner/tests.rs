@@ -276,7 +276,7 @@ async fn waiting_ends_when_the_model_has_the_event_and_says_how_far_it_is_otherw
 
         let running = projections.clone();
         let task = tokio::spawn(async move { running.run(stopped).await });
-        let models = ["clue_list", "customer", "star_customers"];
+        let models = projections.names();
         projections.wait_for(&models, head, Duration::from_secs(20)).await.unwrap();
         // Another process sees it too, by the checkpoints.
         world.projections().wait_for(&models, head, Duration::from_secs(20)).await.unwrap();
