@@ -5,6 +5,7 @@ mod repeats;
 use std::time::Duration;
 
 use commands::event_log::EventLog;
+use commands::service::CommandContext;
 use commands::use_cases::clue::{AssignClue, ClaimClue, ClueStep, ReleaseClue, Route, WorkClue};
 use commands::use_cases::customer::{ChangeCustomer, ContactInput, CustomerChange, EraseCustomer};
 use commands::use_cases::operator::{ChangeOperator, OperatorChange};
@@ -34,6 +35,7 @@ on_every_backend! {
     nobody_works_clues_of_others_and_the_suspended_do_nothing,
     a_former_owner_waits_for_the_cooldown,
     an_erased_customer_cannot_be_read_nor_changed_and_frees_the_phone,
+    a_capture_beside_the_erasure_of_the_person_makes_a_new_customer,
     whoever_still_has_a_data_key_seals_nothing_for_whom_another_process_erased,
     a_removed_contact_point_frees_the_phone,
     no_plaintext_of_a_person_is_in_the_log,
@@ -235,6 +237,30 @@ async fn an_erased_customer_cannot_be_read_nor_changed_and_frees_the_phone(store
     assert_eq!(world.refused(&world.operator(agent), &noted).await, "customer_erased");
     let (_, other) = world.pooled_clue("+86 138 0013 8000").await;
     assert_ne!(other, customer_id);
+}
+
+async fn a_capture_beside_the_erasure_of_the_person_makes_a_new_customer(store: Store) {
+    let world = world(&store).await;
+    let (_, erased) = world.pooled_clue("13800138000").await;
+    let context = || CommandContext { bulk: true, ..world.system() };
+    let (erases, captures) = (context(), context());
+    let gathering = world.service.log().appender().gather();
+    let erase = EraseCustomer { customer_id: erased, ground: parse("request") };
+    let mut erasure = Box::pin(world.service.execute(&erases, &erase));
+    assert!(futures::poll!(&mut erasure).is_pending());
+    // The log still says who has the number; that this is nobody any more is on its way.
+    let person = Person { name: "Li Wei", phone: "138 0013 8000" };
+    let capture = world.capture(&person, Some("row-1"), Route::Pool);
+    let captured = world.service.execute(&captures, &capture);
+    let committed = async {
+        for _ in 0..20 {
+            world.service.log().head().await.unwrap();
+        }
+        drop(gathering);
+    };
+    let (captured, ()) = tokio::join!(captured, committed);
+    erasure.await.unwrap();
+    assert_ne!(id::<CustomerId>(&captured.unwrap(), "customer_id"), erased);
 }
 
 async fn whoever_still_has_a_data_key_seals_nothing_for_whom_another_process_erased(store: Store) {

@@ -80,11 +80,12 @@ impl UseCase for CaptureClue {
         };
         let source = self.source_record();
         let person = source_key("customer", &self.line, &self.source);
-        let found = look_up(work, source.as_ref(), person.as_ref(), &contacts).await?;
+        let mut found = look_up(work, source.as_ref(), person.as_ref(), &contacts).await?;
         if let Some(holder) = found.clue {
             return Err(Stop::Declined(source_known(&holder.owner).into()));
         }
-        let customer_id = self.customer(work, &contacts, &found.customers, found.person).await?;
+        found.leave_out_erased(work).await?;
+        let customer_id = self.customer(work, &contacts, &found).await?;
         let customer = work.load::<Customer>(&customer_id).await?.standing();
         let clue_id: ClueId = work.fresh();
         work.begin::<Clue>(&clue_id);
@@ -103,6 +104,25 @@ struct Found {
     person: Option<CustomerId>,
     /// For each contact, who has it.
     customers: Vec<Option<CustomerId>>,
+}
+
+impl Found {
+    /// The customer whom the record is about: by contact, by the source's own key.
+    fn customer(&self) -> Option<CustomerId> {
+        self.customers.iter().flatten().next().copied().or(self.person)
+    }
+
+    /// Who is erased by the time that they are looked at gives up everything that they were found by.
+    async fn leave_out_erased(&mut self, work: &mut UnitOfWork<'_>) -> Result<(), Stop> {
+        while let Some(id) = self.customer()
+            && work.load::<Customer>(&id).await?.standing() == CustomerStanding::Erased
+        {
+            for found in self.customers.iter_mut().chain([&mut self.person]) {
+                found.take_if(|found| *found == id);
+            }
+        }
+        Ok(())
+    }
 }
 
 async fn look_up(
@@ -135,19 +155,17 @@ impl CaptureClue {
         &self,
         work: &mut UnitOfWork<'_>,
         contacts: &[Contact],
-        holders: &[Option<CustomerId>],
-        person: Option<CustomerId>,
+        found: &Found,
     ) -> Result<CustomerId, Stop> {
         let name = match &self.customer {
             CapturedCustomer::Known(id) => return Ok(*id),
             CapturedCustomer::Described { name, .. } => name.clone(),
         };
-        let known = holders.iter().flatten().next().copied().or(person);
-        let id = match known {
+        let id = match found.customer() {
             Some(id) => id,
             None => register(work, &self.line, &self.source, name).await?,
         };
-        for (contact, holder) in contacts.iter().zip(holders) {
+        for (contact, holder) in contacts.iter().zip(&found.customers) {
             if holder.is_none() {
                 add_contact(work, id, contact.clone()).await?;
             }
