@@ -10,8 +10,8 @@ use domain::Instant;
 use domain::business_line::LineSpec;
 use domain::operator::Role as OperatorRole;
 use domain::values::LineKey;
-use projections::Snapshot;
 use projections::operators::OperatorEntry;
+use projections::{Projections, RunError, Snapshot};
 use tokio::sync::watch;
 
 use super::CliError;
@@ -32,6 +32,8 @@ const LINES: [&str; 2] = [
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Tokens of the demo are good for a day.
 const TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the leases of a demo that was killed are waited for; they hold ten seconds.
+const LEASES: Duration = Duration::from_secs(15);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -64,7 +66,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
         play(&app, &clock, &staff, &lines, now, arguments.seed).await?;
     }
     clock.go_live();
-    app.projections.catch_up().await?;
+    catch_up(&app.projections).await?;
     app.directory.refresh().await.map_err(crate::app::AppError::from)?;
     let staff = staff(&app.directory.now(), &lines);
     let service = Service::new(
@@ -96,6 +98,26 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> Result<(), Cl
     };
     let (served, ()) = tokio::join!(service.run(stop), traffic);
     Ok(served?)
+}
+
+/// Brings the read models to the end of the log. A demo that was killed a moment ago has them until its
+/// leases run out.
+async fn catch_up(projections: &Projections) -> Result<(), RunError> {
+    let mut waits = 0..LEASES.as_secs();
+    loop {
+        let held = match projections.catch_up().await {
+            Err(RunError::Held(model)) => model,
+            done => return done,
+        };
+        match waits.next() {
+            Some(0) => {
+                println!("An earlier demo was killed a moment ago. Its leases run out in some seconds.")
+            }
+            Some(_) => {}
+            None => return Err(RunError::Held(held)),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// The configuration with the demo's own files.
