@@ -80,12 +80,11 @@ impl UseCase for CaptureClue {
         };
         let source = self.source_record();
         let person = source_key("customer", &self.line, &self.source);
-        let mut found = look_up(work, source.as_ref(), person.as_ref(), &contacts).await?;
+        let found = look_up(work, source.as_ref(), person.as_ref(), &contacts).await?;
         if let Some(holder) = found.clue {
             return Err(Stop::Declined(source_known(&holder.owner).into()));
         }
-        found.leave_out_erased(work).await?;
-        let customer_id = self.customer(work, &contacts, &found).await?;
+        let customer_id = self.customer(work, &contacts, found).await?;
         let customer = work.load::<Customer>(&customer_id).await?.standing();
         let clue_id: ClueId = work.fresh();
         work.begin::<Clue>(&clue_id);
@@ -155,12 +154,13 @@ impl CaptureClue {
         &self,
         work: &mut UnitOfWork<'_>,
         contacts: &[Contact],
-        found: &Found,
+        mut found: Found,
     ) -> Result<CustomerId, Stop> {
         let name = match &self.customer {
             CapturedCustomer::Known(id) => return Ok(*id),
             CapturedCustomer::Described { name, .. } => name.clone(),
         };
+        found.leave_out_erased(work).await?;
         let id = match found.customer() {
             Some(id) => id,
             None => register(work, &self.line, &self.source, name).await?,
